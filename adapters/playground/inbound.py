@@ -38,8 +38,7 @@ from adapters.playground.protocol import (
 from bot.clock import Clock
 from bot.commands.buttons import card_button, confirmed
 from bot.commands.catalogue import Catalogue, Option, Verb
-from bot.commands.parser import parse
-from bot.commands.validation import ParseError
+from bot.commands.parser import ParseError, parse
 from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import (
     Accepted,

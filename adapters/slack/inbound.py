@@ -16,9 +16,8 @@ from adapters.slack.publisher import SlackPublisher
 from adapters.slack.text import SlackNames, command_line, escape, mentions, plain_words
 from bot.clock import Clock
 from bot.commands.catalogue import Catalogue, Verb
-from bot.commands.parser import asked_form, parse
+from bot.commands.parser import ParseError, asked_form, parse
 from bot.commands.policy import shows_secret
-from bot.commands.validation import ParseError
 from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import (
     Accepted,

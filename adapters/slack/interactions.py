@@ -23,7 +23,7 @@ from adapters.slack.payloads import InboundContext, Interaction, SlashCommand, T
 from adapters.slack.rendering import FORM, LINK, RUN, command_of
 from adapters.slack.text import mentions, plain_words
 from bot.commands.catalogue import Verb
-from bot.commands.validation import ParseError
+from bot.commands.parser import ParseError
 from bot.domain.conversations import Command, ConversationRef, Inbound, Person, Reply, ReplyTo
 from bot.domain.errors import PlatformError
 from bot.ports.chat import ValueQuery

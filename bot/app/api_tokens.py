@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from bot.app.operations import in_columns
 from bot.clock import SystemClock
-from bot.commands.validation import did_you_mean, listed
+from bot.commands.parser import did_you_mean, listed
 from bot.domain.api_tokens import ANY_CHANNEL, NAME, ApiToken, digest_of, new_secret
 from bot.domain.conversations import ConversationRef, place_named
 from bot.domain.errors import AvatarbotError

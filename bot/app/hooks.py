@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from bot.app.api_tokens import named_place, words_of
 from bot.app.operations import in_columns
 from bot.clock import SystemClock, new_id
+from bot.commands.parser import did_you_mean, listed
 from bot.commands.urls import fault
-from bot.commands.validation import did_you_mean, listed
 from bot.domain.errors import AvatarbotError
 from bot.domain.hook_events import EventType, PlaceScope
 from bot.ports.storage import Storage

@@ -1,7 +1,7 @@
 """Help from the catalogue: all commands by topic on one page, or one command in detail."""
 
 from bot.commands.catalogue import Catalogue, Option, OptionType, Verb
-from bot.commands.validation import did_you_mean, listed, shown
+from bot.commands.parser import did_you_mean, listed, shown
 from bot.commands.verbs import CATALOGUE, GROUPS, TOPICS
 from bot.domain.conversations import Reply, Role, Section
 

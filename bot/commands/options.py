@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from bot.commands.parser import ParseError, Value, Values, shown
 from bot.commands.policy import AllowList
-from bot.commands.validation import ParseError, Value, Values, shown
 from bot.domain.sessions import ElevenLabs, Mode, ParamChanges, TurnDetection, VoiceParams
 
 SERVER_VAD_ONLY = ("threshold", "prefix_ms", "silence_ms")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.commands.catalogue import Catalogue, Verb
-from bot.commands.validation import ParseError, Values, listed, validate
+from bot.commands.parser import ParseError, Values, listed, validate
 from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Membership, Person, PlatformFeature, Refused, Role
 from bot.domain.provider import WHATEVER, Capability, Offer

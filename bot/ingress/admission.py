@@ -7,9 +7,8 @@ from datetime import datetime
 
 from bot.commands.catalogue import CommandKind, Verb
 from bot.commands.options import ChannelSettings, act_options, set_changes, start_options
-from bot.commands.parser import bare_command, bare_word
+from bot.commands.parser import ParseError, Values, bare_command, bare_word
 from bot.commands.policy import Policy, Spent, Workspace, role_of
-from bot.commands.validation import ParseError, Values
 from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import (
     Accepted,

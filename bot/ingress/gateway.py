@@ -8,9 +8,8 @@ import structlog
 
 from bot.commands.buttons import instead
 from bot.commands.options import ChannelSettings
-from bot.commands.parser import bare_command
+from bot.commands.parser import ParseError, bare_command, did_you_mean
 from bot.commands.policy import Workspace, role_of
-from bot.commands.validation import ParseError, did_you_mean
 from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import (
     Accepted,

@@ -6,8 +6,8 @@ from dataclasses import fields, replace
 from typing import TypeVar
 
 from bot.commands.options import SERVER_VAD_ONLY, ChannelSettings, DefaultsChanges, defaults_changes, merged
+from bot.commands.parser import listed, shown
 from bot.commands.policy import AllowList
-from bot.commands.validation import listed, shown
 from bot.domain.api_tokens import NAME
 from bot.domain.conversations import BY_API, File, Reply
 from bot.domain.sessions import TurnDetection, VoiceParams

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from bot.commands.options import ChannelSettings
+from bot.commands.parser import ParseError, Values
 from bot.commands.policy import Workspace, role_of
-from bot.commands.validation import ParseError, Values
 from bot.domain.conversations import A_DIRECT_MESSAGE, Channel, ConversationRef, Inbound, Person, Reply, Role
 from bot.domain.errors import AvatarbotError
 from bot.domain.provider import Capability

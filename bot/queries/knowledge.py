@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from bot.commands.options import KnowledgeOptions, knowledge_options
-from bot.commands.validation import listed
+from bot.commands.parser import listed
 from bot.domain.conversations import Command, File, Item, Membership, Reply
 from bot.ports.provider import Document, Knowledge
 from bot.ports.storage.records import OwnedKind

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from bot.commands.catalogue import Completion
-from bot.commands.validation import suggest
+from bot.commands.parser import suggest
 from bot.domain.conversations import Choice, Command, Consent, Item, Reply
 from bot.ports.chat import ValueQuery
 from bot.ports.provider import AvatarInfo, LanguageInfo, VoiceInfo

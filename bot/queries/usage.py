@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-from bot.commands.validation import listed
+from bot.commands.parser import listed
 from bot.domain.conversations import File, Reply, Role
 from bot.domain.errors import ProviderError
 from bot.domain.provider import UsedMinutes, day_of

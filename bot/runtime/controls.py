@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from bot.commands.options import act_options, merged, set_changes
-from bot.commands.validation import ParseError, Values, listed, validate
+from bot.commands.parser import ParseError, Values, listed, validate
 from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Suggestion
 from bot.domain.errors import AvatarbotError

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from typing import Any, Protocol, TypeVar
 
 from bot.commands.options import ChannelSettings, StartOptions
-from bot.commands.validation import listed, suggest
+from bot.commands.parser import listed, suggest
 from bot.domain.conversations import Suggestion
 from bot.domain.errors import AvatarbotError
 from bot.domain.provider import Capability, Offer

@@ -22,7 +22,7 @@ from adapters.discord import text as discord_text
 from adapters.slack import rendering
 from adapters.slack import text as slack_text
 from bot import redaction
-from bot.commands import parser, policy, urls, validation
+from bot.commands import parser, policy, urls
 from bot.commands.verbs import CATALOGUE
 from bot.domain import text as domain_text
 from bot.domain.errors import CommandRefused
@@ -126,9 +126,9 @@ FED: Mapping[str, Callable[[str], object]] = {
     "parser.parse of a start": lambda text: parser.parse(f"start {text}"),
     "parser.parse of a knowledge base": lambda text: parser.parse(f"knowledge create x prompt:{text}"),
     "parser.parse of words to say": lambda text: parser.parse(f"say {text}"),
-    "validation.shown": validation.shown,
-    "validation.suggest": lambda text: validation.suggest(text, [*CATALOGUE.names, text[::-1]]),
-    "validation.did_you_mean": lambda text: validation.did_you_mean(text, CATALOGUE.names),
+    "parser.shown": parser.shown,
+    "parser.suggest": lambda text: parser.suggest(text, [*CATALOGUE.names, text[::-1]]),
+    "parser.did_you_mean": lambda text: parser.did_you_mean(text, CATALOGUE.names),
     "policy.shows_secret": policy.shows_secret,
     "urls.fault": urls.fault,
     "urls.fault of a host": lambda text: urls.fault(f"https://{text}"),
@@ -176,7 +176,6 @@ MODULES = {
     "sentences": sentences,
     "speakable": speakable,
     "parser": parser,
-    "validation": validation,
     "policy": policy,
     "urls": urls,
     "redaction": redaction,

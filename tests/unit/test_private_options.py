@@ -9,9 +9,8 @@ from adapters.discord.commands import commands
 from adapters.playground.inbound import shown_verbs
 from adapters.slack import forms as slack_forms
 from adapters.slack.inbound import wanted
-from bot.commands.parser import parse
+from bot.commands.parser import ParseError, parse
 from bot.commands.policy import Policy
-from bot.commands.validation import ParseError
 from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Command, ConversationRef, Membership
 

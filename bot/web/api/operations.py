@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import NoReturn
 
 from bot.clock import new_id
-from bot.commands.validation import ParseError
+from bot.commands.parser import ParseError
 from bot.commands.verbs import CATALOGUE
 from bot.domain.api_tokens import ANY_CHANNEL
 from bot.domain.conversations import (

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from bot.clock import new_id
 from bot.commands.catalogue import FORMATS
-from bot.commands.validation import listed
+from bot.commands.parser import listed
 from bot.domain.errors import StoreUnavailable
 from bot.domain.hook_events import EventType
 from bot.ingress.gateway import FAULT

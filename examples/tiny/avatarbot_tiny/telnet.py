@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot.commands.parser import parse
-from bot.commands.validation import ParseError
+from bot.commands.parser import ParseError, parse
 from bot.domain.conversations import (
     Channel,
     ConversationRef,

@@ -12,8 +12,7 @@ from bot.commands.options import (
     set_changes,
     start_options,
 )
-from bot.commands.parser import parse
-from bot.commands.validation import ParseError, Values, validate
+from bot.commands.parser import ParseError, Values, parse, validate
 from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Command
 from bot.domain.sessions import ElevenLabs, Mode, ParamChanges, TurnDetection, VoiceParams

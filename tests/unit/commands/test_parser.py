@@ -2,8 +2,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.commands.parser import asked_form, parse
-from bot.commands.validation import ParseError, shown
+from bot.commands.parser import ParseError, asked_form, parse, shown
 from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Command
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.commands.catalogue import Option, OptionType, Verb
-from bot.commands.validation import ParseError, Value, did_you_mean, listed, suggest, validate
+from bot.commands.parser import ParseError, Value, did_you_mean, listed, suggest, validate
 from bot.commands.verbs import CATALOGUE
 
 EVERYTHING = Verb(
