@@ -17,8 +17,8 @@ from adapters.simulator.media_source import MediaSource
 from adapters.simulator.messages import ChatPart, ChatReassembly, Order
 from adapters.simulator.options import Options
 from adapters.simulator.room import SimulatedConnection
-from adapters.simulator.speech import Speech, Tone, seconds
 from adapters.simulator.talker import Talker
+from adapters.simulator.voice import Speech, Tone, seconds
 from bot.clock import Clock
 from bot.domain.errors import RoomError
 from bot.domain.sessions import Mode

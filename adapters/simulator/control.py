@@ -1,4 +1,4 @@
-"""The simulator's strings: what went on, and what shall go wrong. For tests, in this process or over `/_simulator/`."""
+"""What tests ask of the simulator, in this process or over `/_simulator/`: what went on, and what shall go wrong."""
 
 import asyncio
 from collections.abc import Iterator

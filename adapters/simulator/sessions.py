@@ -13,8 +13,8 @@ from adapters.simulator.dialogue import Persona
 from adapters.simulator.knowledge_bases import SimulatedKnowledgeBases
 from adapters.simulator.options import Options
 from adapters.simulator.room import SimulatedRooms
-from adapters.simulator.speech import Speech
 from adapters.simulator.talker import Talker
+from adapters.simulator.voice import Speech
 from bot.clock import Clock
 from bot.domain.errors import RoomError
 from bot.ports.room import LossReason, RoomCredentials

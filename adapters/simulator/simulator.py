@@ -10,7 +10,7 @@ from adapters.simulator.knowledge_bases import SimulatedKnowledgeBases
 from adapters.simulator.options import Options
 from adapters.simulator.room import SimulatedRooms
 from adapters.simulator.sessions import Sessions, SimulatedAccount
-from adapters.simulator.speech import Speech
+from adapters.simulator.voice import Speech
 from bot.clock import Clock
 from bot.ports.room import ConnectRoom
 

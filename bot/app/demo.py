@@ -17,7 +17,7 @@ from adapters.playground.settings import PlaygroundSettings
 from adapters.simulator.http.app import serving
 from adapters.simulator.options import STANDS_IN_FOR
 from adapters.simulator.simulator import Simulator
-from adapters.simulator.speech import Speech, has_words
+from adapters.simulator.voice import Speech, has_words
 from adapters.terminal.platform import TerminalPlatform
 from adapters.terminal.screen import TerminalScreen
 from adapters.terminal.talk import talk

@@ -14,8 +14,7 @@ from adapters.simulator.http.auth import HttpAuth, body, query
 from adapters.simulator.http.schemas import VoiceListing, VoiceQuery, VoiceRow
 from adapters.simulator.languages import base
 from adapters.simulator.sessions import SimulatedAccount
-from adapters.simulator.speech import Speech, Tone
-from adapters.simulator.voice import chime, wav
+from adapters.simulator.voice import Speech, Tone, chime, wav
 
 FLAG = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 240 240"><rect width="240" height="240" fill="hsl({hue} 45% 90%)"/>'

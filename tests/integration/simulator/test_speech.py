@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.simulator import speech as module
+from adapters.simulator import voice as module
 from adapters.simulator.media_source import SOUND_BYTES, mouth_of
-from adapters.simulator.speech import Speech, Tone, has_words, seconds
+from adapters.simulator.voice import Speech, Tone, has_words, seconds
 from bot.clock import SystemClock
 from bot.ports.room import Packet, PeerJoined
 from tests.unit.simulator.customer import chat, customer, until

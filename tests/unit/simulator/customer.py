@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from adapters.simulator import Options, Simulator, application
-from adapters.simulator.speech import Speech
+from adapters.simulator.voice import Speech
 from bot.clock import Clock
 from bot.ports.room import Packet, RoomConnection, RoomCredentials, RoomEvent
 from bot.testing.virtual_time import LoopClock
