@@ -4,8 +4,7 @@ from bot.app.service import Service
 from bot.commands.policy import Limits
 from bot.ports.chat import HttpMount
 from bot.queries.overview import Overview, overview
-from bot.web.status.process import ProcessStatus, process_status
-from bot.web.status.routes import status_mount
+from bot.web.status.routes import ProcessStatus, process_status, status_mount
 
 
 def status_page(service: Service, limits: Limits, token: str) -> HttpMount:

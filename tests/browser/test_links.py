@@ -17,7 +17,7 @@ from bot.domain.posts import CardAction, Speaker
 from bot.domain.sessions import SessionStatus
 from bot.media.events import Caption
 from bot.ports.grants import Scope
-from bot.web.viewer.connection_limit import AT_ONCE, JOIN_EVERY_S, SOCKETS_PER_LINK
+from bot.web.viewer.socket import AT_ONCE, JOIN_EVERY_S, SOCKETS_PER_LINK
 from tests.browser.conftest import Opens
 from tests.browser.session_fixture import SESSION, ScriptedCore
 from tests.patience import HANG_S, until

@@ -1,7 +1,9 @@
-"""A viewer's socket: shows its grant, then watches, and speaks if it may."""
+"""A viewer's socket: shows its grant, then watches, and speaks if it may; and how many sockets an address and a link may have."""
 
 import asyncio
-from contextlib import closing, suppress
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -17,7 +19,6 @@ from bot.web.page import ended_by, message_of, text_of
 from bot.web.viewer.actions import ONLY_WATCHING, act, microphone, offered, values
 from bot.web.viewer.archive import Archive
 from bot.web.viewer.connection import ViewerConnection
-from bot.web.viewer.connection_limit import GRANT_WITHIN_S, ConnectionLimit, LinkSockets
 from bot.web.viewer.presence import Presence
 from bot.web.viewer.wire import (
     Do,
@@ -37,6 +38,72 @@ from bot.web.viewer.wire import (
     encode,
 )
 
+AT_ONCE = 20
+"""Unauthenticated sockets per address."""
+GRANT_WITHIN_S = 2.0
+
+SOCKETS_PER_LINK = 5
+JOIN_EVERY_S = 1.0
+"""Between two times that sockets of one link begin to watch: each reads the transcript and is told to everybody."""
+
+
+class ConnectionLimit:
+    """Sockets that have not shown a grant. When too many of an address have not, the one that says nothing for longest leaves."""
+
+    def __init__(self) -> None:
+        self._waiting: defaultdict[str, dict[asyncio.Timeout, None]] = defaultdict(dict)
+
+    @contextmanager
+    def waiting(self, address: str, patience: asyncio.Timeout) -> Iterator[None]:
+        """Be one of them within the block. Making room ends `patience`, inside of which the block has to stand."""
+        waiting = self._waiting[address]
+        while len(waiting) >= AT_ONCE:
+            oldest = next(iter(waiting))
+            del waiting[oldest]
+            oldest.reschedule(asyncio.get_running_loop().time())
+        waiting[patience] = None
+        try:
+            yield
+        finally:
+            self._waiting[address].pop(patience, None)
+            if not self._waiting[address]:
+                del self._waiting[address]
+
+
+class LinkSockets:
+    """The sockets of each link, by its id."""
+
+    def __init__(self) -> None:
+        self._open: Counter[str] = Counter()
+        self._next_join: dict[str, float] = {}
+
+    @contextmanager
+    def counted(self, link: str) -> Iterator[bool]:
+        """Be one of them within the block; False when there are enough already."""
+        if self._open[link] >= SOCKETS_PER_LINK:
+            yield False
+            return
+        self._open[link] += 1
+        try:
+            yield True
+        finally:
+            self._open[link] -= 1
+            if not self._open[link]:
+                del self._open[link]
+                self._forget_old_joins()
+
+    async def join(self, link: str) -> None:
+        """Wait for the link's turn to begin watching."""
+        now = asyncio.get_running_loop().time()
+        at = max(now, self._next_join.get(link, 0.0))
+        self._next_join[link] = at + JOIN_EVERY_S
+        await asyncio.sleep(at - now)
+
+    def _forget_old_joins(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self._next_join = {link: at for link, at in self._next_join.items() if at > now}
+
+
 GOING_AWAY = 1001
 POLICY = 1008
 TRY_LATER = 1013
@@ -50,6 +117,9 @@ class LinkGone(Exception):
 
     def __init__(self, why: Why) -> None:
         self.why = why
+
+
+# ---------------------------------------------------------------- a socket
 
 
 class ViewerSockets:

@@ -19,8 +19,7 @@ from bot.settings import Settings, load
 from bot.telemetry import KEPT, RECENT, RecentProblems
 from bot.testing.chat import ANN
 from bot.web.app import create_app
-from bot.web.status.process import ProcessStatus, process_status
-from bot.web.status.routes import status_mount
+from bot.web.status.routes import ProcessStatus, process_status, status_mount
 from tests.memory_fixture import MemoryWorld, in_memory
 
 TOKEN = "a-token-for-operators"
