@@ -22,6 +22,9 @@ RENEW_EVERY = 1.5
 TRY_AGAIN = 0.3
 """Seconds between two tries to renew it while the database is not to be had."""
 
+OTHERS_LATE = 4.0
+"""Seconds after a gap in which others may still renew theirs: the database was away from all, and a try to connect lasts up to three."""
+
 ENLIST_AGAIN = 1.0
 """Seconds between two tries to have one."""
 
@@ -42,6 +45,7 @@ class WorkerLease:
         self._alone = alone
         self._until = 0.0  # in the loop's time; the row has it in that of the clock that all processes share
         self._gap = False  # it was renewed too late
+        self._spares_until = 0.0
         self.known = True
         """Whether it was not dismissed when it was last renewed."""
 
@@ -49,6 +53,11 @@ class WorkerLease:
     def held(self) -> bool:
         """Whether it certainly holds, for what begins now."""
         return _elapsed() < self._until
+
+    @property
+    def spares(self) -> bool:
+        """Whether others whose lease is over may be late as this one was: what they hold is left to them."""
+        return _elapsed() < self._spares_until
 
     async def enlist(self) -> None:
         """Have a lease under a new id; what was held under the last one can be claimed at once. Raises `StoreUnavailable`."""
@@ -99,7 +108,8 @@ class WorkerLease:
         except StoreUnavailable:
             return False
         self._until = began + LEASE.total_seconds() if self.known else 0.0
-        self._gap |= _elapsed() >= before
+        if _elapsed() >= before:
+            self._gap, self._spares_until = True, _elapsed() + OTHERS_LATE
         return self.known
 
     async def _still_held(self) -> frozenset[Lease]:

@@ -229,7 +229,7 @@ class Worker:
             return []
         but = {*self._runs, *self._releasing, *self._not_ours()}
         try:
-            leases = await self._services.storage.workers.claim(worker_id, room=room, but=but)
+            leases = await self._services.storage.workers.claim(worker_id, room=room, but=but, spares=self.lease.spares)
         except StoreUnavailable as error:
             log.warning("cannot claim", reason=error.detail)
             return []

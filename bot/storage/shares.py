@@ -1,5 +1,6 @@
 """How work is shared out among living processes, by one rule for every storage: sessions to workers, shards of a platform to gateways."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,13 +18,17 @@ class FreeSession:
 
 
 def chosen(free: Sequence[FreeSession], load: Load) -> list[str]:
-    """Those that it takes of what is free, in that order: all of workspaces that it runs, and of others until it has its share."""
-    mine, taken = {session.workspace for session in free if session.own}, list[str]()
+    """Those that it takes of what is free, in that order: all of workspaces that it runs, and whole workspaces of others until it has its
+    share.
+    """
+    sizes = Counter(session.workspace for session in free)
+    mine = {session.workspace for session in free if session.own}
+    hosted = load.hosted + sum(sizes[workspace] for workspace in mine)
     for session in free:
-        if session.workspace in mine or load.hosted + len(taken) < load.share:
+        if session.workspace not in mine and hosted < load.share:
             mine.add(session.workspace)
-            taken.append(session.id)
-    return taken
+            hosted += sizes[session.workspace]
+    return [session.id for session in free if session.workspace in mine]
 
 
 @dataclass(frozen=True, slots=True)

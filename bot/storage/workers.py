@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     BindParameter,
+    Boolean,
     and_,
     bindparam,
     case,
@@ -115,6 +116,13 @@ def placement(tx: SqlTransaction, session_id: str) -> Placement | None:
 
 _ALIVE = select(workers.c.id).where(_UNTIL > NOW, workers.c.rooms > 0).cte("alive").prefix_with("MATERIALIZED")
 _LIVING = select(_ALIVE.c.id)
+_SPARED = (
+    select(workers.c.id)
+    .where(or_(_UNTIL > NOW, bindparam("spares", type_=Boolean)))
+    .cte("spared")
+    .prefix_with("MATERIALIZED")
+)
+_HOLDING = select(_SPARED.c.id)
 _ME: BindParameter[str] = bindparam("worker", type_=sessions.c.worker_id.type)
 _NEEDS_A_RUN = sessions.c.status.not_in(AT_REST)
 _OTHERWISE = ~one_of(sessions.c.id, "but")
@@ -136,13 +144,13 @@ _LOOK = Prepared(
     select(sessions.c.id, sessions.c.epoch, sessions.c.worker_id).where(
         _NEEDS_A_RUN,
         _OTHERWISE,
-        or_(sessions.c.worker_id == _ME, sessions.c.worker_id.not_in(_LIVING)),
+        or_(sessions.c.worker_id == _ME, sessions.c.worker_id.not_in(_HOLDING)),
         _ME.in_(_LIVING),
     )
 )
 _HOLDERS = (
     select(sessions.c.platform, sessions.c.workspace_id, func.min(sessions.c.worker_id).label("holder"))
-    .where(_NEEDS_A_RUN, sessions.c.worker_id.in_(_LIVING))
+    .where(_NEEDS_A_RUN, sessions.c.worker_id.in_(_HOLDING))
     .group_by(sessions.c.platform, sessions.c.workspace_id)
     .cte("holders")
     .prefix_with("MATERIALIZED")
@@ -155,7 +163,7 @@ _FREE = Prepared(
     .where(
         _NEEDS_A_RUN,
         _OTHERWISE,
-        sessions.c.worker_id.not_in(_LIVING),
+        sessions.c.worker_id.not_in(_HOLDING),
         or_(_HOLDERS.c.holder.is_(None), _HOLDERS.c.holder == _ME),
     )
     .order_by(_OWN.desc(), sessions.c.created_at, sessions.c.id)
@@ -172,9 +180,11 @@ _CLAIM = Prepared(
 )
 
 
-def claim(tx: SqlTransaction, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:
+def claim(
+    tx: SqlTransaction, worker_id: str, *, room: int, but: Collection[str] = (), spares: bool = False
+) -> list[Lease]:
     """Whoever finds something claims it alone: one at a time, so that a workspace has one holder."""
-    given = {"worker": worker_id, "now": tx.shared_now, "but": [*but] or [""]}
+    given = {"worker": worker_id, "now": tx.shared_now, "but": [*but] or [""], "spares": spares}
     found = _LOOK.rows(tx, **given)
     mine = sorted((row.id, row.epoch) for row in found if row.worker_id == worker_id)
     kept = [Lease(id_, worker_id, epoch) for id_, epoch in mine]

@@ -6,9 +6,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import SystemRandom
 
 import httpx
 import msgspec
@@ -22,6 +23,7 @@ from tests.patience import HANG_S, until
 AVATARBOT = Path(sys.executable).with_name("avatarbot")
 OURS = ("AVATARBOT_", "AKOOL_", "SLACK_", "DISCORD_", "AGORA_", "DATABASE_URL", "PORT", "PUBLIC_URL", "LOG_LEVEL")
 SECRET = "a-secret-for-these-tests"
+PORTS = range(20_000, 32_000)
 
 __all__ = [
     "AVATARBOT",
@@ -44,8 +46,11 @@ def surroundings(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """Below those that the system gives to whoever connects: none of those takes it before it is listened on."""
+    while True:
+        port = SystemRandom().choice(PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @dataclass(frozen=True)

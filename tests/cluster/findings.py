@@ -22,6 +22,7 @@ _ROWS = b"SELECT id, event_id, verb, person_id, place_channel_id, state, outcome
 _STAMPS = b"SELECT t.session_id, i.stamp FROM turns t JOIN inbox i ON i.id = t.id ORDER BY t.claimed_at, t.id"
 _SESSIONS = b"SELECT platform || ' ' || channel_id, end_reason FROM sessions"
 _OPEN = b"SELECT provider_id FROM provider_sessions WHERE state NOT IN ('closed', 'lost')"
+_UNSHOWN = b"SELECT session_id || ' ' || id FROM utterances WHERE NOT shown OR NOT final"
 _WAITING = b"""
     SELECT (SELECT count(*) FROM inbox WHERE state <> 'done' OR reply_due)
          + (SELECT count(*) FROM utterances WHERE NOT shown OR NOT final)
@@ -57,6 +58,8 @@ class Findings:
     stale: Sequence[tuple[str, ...]]
     unknown_rooms: Sequence[str]
     too_fast: Sequence[str]
+    unshown: Sequence[str] = ()
+    """Lines of a transcript that are not written out."""
     split: Mapping[str, int] = field(default_factory=dict)
 
     def complaints(self) -> dict[str, list[str]]:
@@ -68,6 +71,7 @@ class Findings:
             "posted twice": self.posted_twice,
             "carded twice": self.carded_twice,
             "not posted": self.not_posted,
+            "not shown": lambda: iter(self.unshown),
             "told twice": self.told_twice,
             "not told": self.not_told,
             "out of order": self.out_of_order,
@@ -173,6 +177,7 @@ class Sources:
             stamps = connection.execute(_STAMPS).fetchall()
             sessions = connection.execute(_SESSIONS).fetchall()
             known = {provider_id for (provider_id,) in connection.execute(_OPEN)}
+            unshown = [line for (line,) in connection.execute(_UNSHOWN)]
         return Findings(
             talkers,
             rows,
@@ -184,6 +189,7 @@ class Sources:
             self.audit.stale_writes(),
             sorted(set(self.simulation.open) - known),
             [call for chat in self.chats for call in chat.refused()],
+            unshown,
             split,
         )
 

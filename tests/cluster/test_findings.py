@@ -47,6 +47,7 @@ WRONG = {
     "words posted twice": (replace(SOUND, lines=[CARD, LINE, replace(LINE, key="k2")]), {"posted twice"}),
     "two cards": (replace(SOUND, lines=[CARD, CARD, LINE]), {"carded twice"}),
     "not posted": (replace(SOUND, lines=[CARD]), {"not posted"}),
+    "not written out": (replace(SOUND, unshown=["s1 u1"]), {"not shown"}),
     "told twice": (replace(SOUND, rows=[UNHEARD], told=[("ann", SORRY)] * 2), {"told twice"}),
     "not told": (replace(SOUND, rows=[UNHEARD]), {"not told"}),
     "still to be told": (replace(SOUND, rows=[replace(ROW, reply_due=True)]), {"not told"}),

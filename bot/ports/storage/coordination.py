@@ -151,13 +151,14 @@ class WorkerRepository(Protocol):
         """How a worker stands beside all others that live."""
         ...
 
-    async def claim(self, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:
+    async def claim(self, worker_id: str, *, room: int, but: Collection[str] = (), spares: bool = False) -> list[Lease]:
         """Take up to `room` sessions that need a run and that no living worker holds; raises each one's epoch.
 
         All sessions of a workspace are run by one worker: those of workspaces that it runs come first, those of workspaces that
         another living worker runs are left to that one. Of all others, oldest first, it takes no more than its share (`Load.share`).
         What it holds itself and does not run is answered too. A worker whose own lease has run out takes nothing. `but` names those of
-        which it still has a run, where an earlier one has to end before the next begins, and those that it gives away.
+        which it still has a run, where an earlier one has to end before the next begins, and those that it gives away. Where it `spares`
+        workers whose lease has run out, they hold what they held until they are dismissed: they may renew it yet.
         """
         ...
 

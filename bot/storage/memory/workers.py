@@ -72,10 +72,13 @@ def load(tx: MemoryTransaction, worker_id: str) -> Load:
     return Load(sum(session.worker_id == worker_id for session in running), len(running), len(_hosts(tx)))
 
 
-def claim(tx: MemoryTransaction, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:
-    hosts = _hosts(tx)
-    if worker_id not in hosts:
+def claim(
+    tx: MemoryTransaction, worker_id: str, *, room: int, but: Collection[str] = (), spares: bool = False
+) -> list[Lease]:
+    if worker_id not in (hosts := _hosts(tx)):
         return []
+    if spares:
+        hosts = {worker.id for worker in tx.data.workers}
     holders = _holders(tx, hosts)
     needed = sorted((s for s in _running(tx) if s.id not in but), key=lambda s: (s.created_at, s.id))
     mine = sorted((_lease(s) for s in needed if s.worker_id == worker_id), key=lambda lease: lease.session_id)

@@ -310,6 +310,32 @@ async def test_workers_share_what_nobody_runs(storage: Storage) -> None:
     assert await storage.workers.load("A") == Load(hosted=10, running=24, workers=3)
 
 
+async def test_a_whole_workspace_counts_toward_a_share(storage: Storage, clock: ManualClock) -> None:
+    """However their sessions began: whoever takes the first of a workspace takes them all."""
+    for worker in "AB":
+        await enlist(storage, worker)
+    for number in range(24):
+        clock.advance(0.01)
+        await start_in(storage, f"W{number % 6}", f"s{number:02}")
+    assert [len(await claim(storage, worker, room=100)) for worker in "AB"] == [16, 8]
+
+
+async def test_who_spares_others_leaves_what_they_held(storage: Storage, clock: ManualClock) -> None:
+    """All lost their leases, as the database was away: whoever is back first is not the only one who lives."""
+    for worker, workspace in (("A", "W1"), ("dismissed", "W2")):
+        await enlist(storage, worker)
+        await start_in(storage, workspace, f"s of {worker}")
+        await claim(storage, worker)
+    clock.advance(6)
+    await enlist(storage, "B")
+    await start_in(storage, "W1", "t")
+    await start_in(storage, "W3", "u")
+    await storage.workers.dismiss("dismissed")
+    assert ids(await storage.workers.claim("B", room=10, spares=True)) == {"s of dismissed", "u"}
+    assert len(await storage.workers.held("A")) == 1
+    assert ids(await claim(storage, "B", but=("s of dismissed", "u"))) == {"s of A", "t"}
+
+
 async def test_who_is_alone_takes_all(storage: Storage) -> None:
     await enlist(storage, "A")
     for number in range(24):

@@ -22,6 +22,8 @@ from tests.world_fixture import KEY, QUICK, CuttableStore, Stack, T, on_stack
 
 AWAY_S = 12.0
 SPEAKS_WITHIN_S = 3.0
+LATE_S = 3.0
+"""As after a try to connect that was under way when the database came back."""
 SLOWLY = replace(QUICK, pace=15.0)
 CHANNELS = tuple(ConversationRef("fake", f"W{number}", "C1") for number in (1, 2))
 
@@ -164,6 +166,24 @@ async def test_who_is_cut_off_leaves_what_another_took_over(stack: Stack) -> Non
         assert (cut_off.worker.hosted, other.worker.hosted) == (0, 1)
         assert [card.status for card in stack.room.cards.values()] == [SessionStatus.LIVE]
     assert len(list(stack.simulator.sessions)) == 1
+
+
+@on_stack(SLOWLY)
+async def test_who_is_back_first_takes_nothing_from_who_follows(stack: Stack) -> None:
+    stack.tap = counting(stack)
+    async with AsyncExitStack() as processes:
+        late, its_store = await beside(stack, processes)
+        await all_live(stack)
+        first, other_store = await beside(stack, processes)
+        its_store.away = other_store.away = True
+        await asyncio.sleep(AWAY_S)
+        other_store.away = False
+        await stack.until(lambda: first.worker.lease.held)
+        await asyncio.sleep(LATE_S)
+        its_store.away = False
+        await stack.until(lambda: late.worker.lease.held)
+        await asyncio.sleep(AWAY_S)
+        assert (late.worker.hosted, first.worker.hosted, Counted.left) == (len(CHANNELS), 0, 0)
 
 
 @on_stack()
