@@ -48,6 +48,7 @@ async def test_whatever_happens_to_many_nothing_is_lost(tmp_path: Path) -> None:
         await world.begin(MANY_ON_SLACK, MANY_ON_DISCORD)
         async with world.talk(every=10, people=MANY_TALK):
             for befall in _befalls(world):
+                await world.supervise()
                 await befall()
                 await world.each_says(1)
         await world.all_say()

@@ -13,6 +13,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy.engine import URL
 
 from bot.clock import SystemClock
+from bot.runtime.worker import STUCK
 from bot.storage.connections import PoolSize
 from bot.storage.encryption import Cipher
 from bot.storage.sql import sql_storage
@@ -163,6 +164,14 @@ class World:
         taken = asyncio.create_task(self.watch.taken_over(held))
         await victim.end()
         self._note("SIGTERM", await taken)
+
+    async def supervise(self) -> None:
+        """Another is started for each that gave itself up, as it could not leave its rooms in time: on a busy machine that may be."""
+        for process in self.cluster.living:
+            if not process.alive and STUCK in process.log:
+                process.away = True
+                self._note("gave itself up", [0.0])
+                await self.cluster.replace(process)
 
     async def freeze(self, victim: ServiceProcess, at_least: float) -> None:
         """SIGSTOP for so many seconds, and until all that it held is with others; then SIGCONT."""
