@@ -1,11 +1,12 @@
 """Finds what runs at the provider and nobody knows, since it costs money until somebody closes it."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from math import inf
 
 import structlog
 
@@ -15,7 +16,7 @@ from bot.ports.provider import AvatarProvider, ProviderSessionInfo
 from bot.ports.storage import Storage
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
 from bot.runtime.accounts import ProviderAccounts
-from bot.runtime.provider_calls import close, end
+from bot.runtime.provider_calls import WRITTEN_WITHIN, close, end
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +34,10 @@ CLOSE_TAKES = timedelta(seconds=20)
 
 CREATE_TAKES = timedelta(seconds=35)
 """The time-out of a `create`: until then its result may be missing in the database and be fine all the same."""
+
+
+CLOSED_UNSEEN = WRITTEN_WITHIN
+"""After which what was created is closed by who cannot write it down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +64,28 @@ class Reaper:
         self._clock = clock
         self._account_is_ours = account_is_ours
         self._unknown: dict[str, float] | None = None
+        self._clear_since: datetime | None = None  # at each look since then all that ran was known
         self._reported: set[str] = set()
         self._next_sweep = 0.0
 
     async def look(self) -> None:
         """Sweep when it is time, and while the answer to a `create` is missing. Raises `ProviderError` and `StoreUnavailable`."""
         now = _elapsed()
-        if now >= self._next_sweep or await self._chases():
-            self._next_sweep = now + SWEEP_EVERY
-            await self.sweep()
-        else:
-            await self._close_leftovers()
+        with self._until_it_fails():
+            if now >= self._next_sweep or await self._chases():
+                self._next_sweep = now + SWEEP_EVERY
+                await self.sweep()
+            else:
+                await self._close_leftovers()
+
+    @contextmanager
+    def _until_it_fails(self) -> Iterator[None]:
+        """Who could not look does not know what ran meanwhile."""
+        try:
+            yield
+        except BaseException:
+            self._clear_since = None
+            raise
 
     async def _chases(self) -> bool:
         return any(self._clock.now() - row.intended_at < CHASED_FOR for row in await self._unsettled())
@@ -92,15 +108,24 @@ class Reaper:
         """Those that were unknown the last time too; while something is being created for as long as that takes, since it may be that."""
         before, now = self._unknown, _elapsed()
         self._unknown = {info.id: (before or {}).get(info.id, now) for info in unknown}
+        self._clear_since = None if unknown else self._clear_since or self._clock.now()
         if before == {} == self._unknown and not creating:
             await self._refute()
         first_seen = now - CREATE_TAKES.total_seconds() if creating else now
-        return [info for info in unknown if before and before.get(info.id, inf) <= first_seen]
+        return [info for info in unknown if before and before.get(info.id, math.inf) <= first_seen]
 
     async def _refute(self) -> None:
-        """What nobody knew of is not there: it never came to be, and costs nobody anything."""
+        """What nobody knew of is not there: it never came to be, and costs nobody anything. Of what somebody who is gone may have closed
+        it is not known, for as long as nobody looked.
+        """
+        assert self._clear_since is not None  # twice nothing was unknown
         for row in await self._unsettled():
-            if self._clock.now() - row.intended_at >= CREATE_TAKES:
+            unseen = self._clear_since - row.intended_at
+            if self._clock.now() - row.intended_at < CREATE_TAKES:
+                continue
+            if row.orphaned and unseen >= CLOSED_UNSEEN:
+                await self._storage.unfenced.ran_at_most(row.id, math.ceil(unseen.total_seconds()))
+            else:
                 await self._storage.unfenced.refuted(row.id)
 
     async def _unsettled(self) -> list[ProviderSessionRecord]:

@@ -63,10 +63,10 @@ async def _write_down(context: SessionContext, row_id: str, account: Account, cr
     closing = _Closing(context, account, created.id)
     while True:
         try:
-            await unfenced.opened(row_id, created.id, created.credentials, _since(began))
-            if closing.began is None:
+            asked = closing.ago  # together with that it came to be: it is booked until then, whatever comes between
+            await unfenced.opened(row_id, created.id, created.credentials, _since(began), closing_ago=asked)
+            if asked is None:
                 return
-            await unfenced.closing(row_id, _since(closing.began))
             if closing.done:
                 await unfenced.closed(row_id)
             break
@@ -87,6 +87,10 @@ class _Closing:
         self._provider_id = provider_id
         self.began: float | None = None
         self.done = False
+
+    @property
+    def ago(self) -> timedelta | None:
+        return None if self.began is None else _since(self.began)
 
     async def attempt(self) -> None:
         tried = self.began is not None

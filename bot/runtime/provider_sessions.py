@@ -100,12 +100,12 @@ class ProviderSessions:
         return await self._context.services.storage.provider_sessions.unclosed(self._context.session.id)
 
     async def _begun(self) -> list[ProviderSessionRecord]:
-        """What is unclosed and has an id at the provider; what was only intended is lost from now on."""
+        """What is unclosed and has an id at the provider; what was only intended is orphaned from now on."""
         rows = await self._unclosed()
         async with self._context.fenced() as run:
             for row in rows:
                 if row.status is ProviderSessionStatus.INTENT:
-                    run.lost(row.id)
+                    run.orphaned(row.id)
         return [row for row in rows if row.status is not ProviderSessionStatus.INTENT]
 
     async def _rejoined(self, row: ProviderSessionRecord) -> bool:

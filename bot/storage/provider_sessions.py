@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, insert, literal, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, func, insert, literal, or_, select, type_coerce, update
 
 from bot.domain.api_tokens import allowed_minutes
 from bot.domain.sessions import SessionStatus
@@ -113,6 +113,8 @@ def opened(
     provider_id: str,
     credentials: RoomCredentials,
     ago: timedelta = timedelta(),
+    *,
+    closing_ago: timedelta | None = None,
 ) -> None:
     """Once: what is being closed, or is closed, stays so."""
     _came_to_be(
@@ -125,6 +127,8 @@ def opened(
         account=credentials.account,
         closed_at=None,
     )
+    if closing_ago is not None:
+        closing(tx, row_id, closing_ago)
 
 
 def found(tx: SqlTransaction, row_id: str, provider_id: str) -> None:
@@ -173,8 +177,20 @@ def refuted(tx: SqlTransaction, row_id: str) -> None:
     _over(tx, row_id, CLOSED, provider_sessions.c.state == LOST)
 
 
+def ran_at_most(tx: SqlTransaction, row_id: str, seconds: int) -> None:
+    duration = provider_sessions.c.duration_s
+    lost = provider_sessions.c.state == LOST
+    _change(tx, row_id, lost, duration > seconds, duration_s=seconds)
+
+
 def lost(tx: SqlTransaction, row_id: str) -> None:
     _over(tx, row_id, LOST, provider_sessions.c.state == INTENT)
+
+
+def orphaned(tx: SqlTransaction, row_id: str) -> None:
+    duration = provider_sessions.c.duration_s * (timedelta(seconds=1) // timedelta(microseconds=1))
+    ends = type_coerce(provider_sessions.c.intended_at, BigInteger) + duration
+    _over(tx, row_id, LOST, provider_sessions.c.state == INTENT, expires_at=ends)
 
 
 def _over(

@@ -327,6 +327,9 @@ class FencedBlock(Generic[Tx]):
     def lost(self, row_id: str) -> None:
         self._note(self._functions.provider_sessions.lost, row_id)
 
+    def orphaned(self, row_id: str) -> None:
+        self._note(self._functions.provider_sessions.orphaned, row_id)
+
     def closing(self, row_id: str) -> None:
         self._note(self._functions.provider_sessions.closing, row_id)
 

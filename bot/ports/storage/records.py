@@ -180,6 +180,11 @@ class ProviderSessionRecord:
     account: str = ""
     """Which one at the provider it is of: whatever is asked or closed is asked there. `''` is the operator's."""
 
+    @property
+    def orphaned(self) -> bool:
+        """Whether who intended it was gone before the answer was known: what came to be it may have closed."""
+        return self.status is ProviderSessionStatus.LOST and self.expires_at is not None
+
     def may_run(self, now: datetime) -> bool:
         """Whether its time is not up, if it came to be when it was intended."""
         return now < self.intended_at + timedelta(seconds=self.duration_s)

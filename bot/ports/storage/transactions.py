@@ -216,6 +216,10 @@ class FencedWrites(Protocol):
         """Intended, and nobody knows whether it came to be: it ends by itself, or the reaper finds it."""
         ...
 
+    def orphaned(self, row_id: str) -> None:
+        """The same, where who intended it is gone, and may have closed what came to be."""
+        ...
+
     def closing(self, row_id: str) -> None:
         """Before it is closed at the provider: from here on nobody rejoins it, so that whoever is slow to close it takes it from nobody."""
         ...
@@ -248,8 +252,13 @@ class UnfencedWrites(Protocol):
         provider_id: str,
         credentials: RoomCredentials,
         ago: timedelta = timedelta(),
+        *,
+        closing_ago: timedelta | None = None,
     ) -> None:
-        """The provider's answer to a `create`, so long ago: it costs money until whoever runs the session closes it."""
+        """The provider's answer to a `create`, so long ago: it costs money until whoever runs the session closes it.
+
+        `closing_ago`: it was asked to end already, so long ago.
+        """
         ...
 
     async def closing(self, row_id: str, ago: timedelta = timedelta()) -> None:
@@ -265,7 +274,7 @@ class UnfencedWrites(Protocol):
         ...
 
     async def given_up(self, row_id: str) -> None:
-        """Intended by a session that has ended, and nobody knows whether it came to be."""
+        """Intended by a session that has ended, and nobody knows whether it came to be: `orphaned`."""
         ...
 
     async def found(self, row_id: str, provider_id: str) -> None:
@@ -274,6 +283,10 @@ class UnfencedWrites(Protocol):
 
     async def refuted(self, row_id: str) -> None:
         """What nobody knew of never came to be."""
+        ...
+
+    async def ran_at_most(self, row_id: str, seconds: int) -> None:
+        """What nobody knew of is not there so long after it was intended: no more than that is unknown."""
         ...
 
     async def posted(self, source_id: str, part: int, message_id: str) -> None:

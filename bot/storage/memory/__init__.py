@@ -253,9 +253,10 @@ class MemoryUnfencedWrites(Repository[MemoryTransaction]):
     closing = writes(provider_sessions.closing)
     closed = writes(provider_sessions.closed)
     expired = writes(provider_sessions.expired)
-    given_up = writes(provider_sessions.lost)
+    given_up = writes(provider_sessions.orphaned)
     found = writes(provider_sessions.found)
     refuted = writes(provider_sessions.refuted)
+    ran_at_most = writes(provider_sessions.ran_at_most)
     posted = writes(transcripts.posted)
     released = writes(sessions.release)
 

@@ -82,15 +82,18 @@ def opened(
     provider_id: str,
     credentials: RoomCredentials,
     ago: timedelta = timedelta(),
+    *,
+    closing_ago: timedelta | None = None,
 ) -> None:
     """Once: what is being closed, or is closed, stays so."""
     row = tx.data.provider_sessions.get(row_id)
     assert row is not None
-    if row.record.provider_id == provider_id:
-        return
-    opened = _come(row, provider_id, tx.now - ago, OPEN)
-    record = replace(opened.record, credentials=credentials, account=credentials.account)
-    _put(tx, replace(opened, record=record, closed_at=None))
+    if row.record.provider_id != provider_id:
+        opened = _come(row, provider_id, tx.now - ago, OPEN)
+        record = replace(opened.record, credentials=credentials, account=credentials.account)
+        _put(tx, replace(opened, record=record, closed_at=None))
+    if closing_ago is not None:
+        closing(tx, row_id, closing_ago)
 
 
 def found(tx: MemoryTransaction, row_id: str, provider_id: str) -> None:
@@ -140,9 +143,20 @@ def refuted(tx: MemoryTransaction, row_id: str) -> None:
         _over(tx, row, CLOSED)
 
 
+def ran_at_most(tx: MemoryTransaction, row_id: str, seconds: int) -> None:
+    if row := _in_state(tx, row_id, LOST):
+        _put(tx, replace(row, record=replace(row.record, duration_s=min(seconds, row.record.duration_s))))
+
+
 def lost(tx: MemoryTransaction, row_id: str) -> None:
     if row := _in_state(tx, row_id, INTENT):
         _over(tx, row, LOST)
+
+
+def orphaned(tx: MemoryTransaction, row_id: str) -> None:
+    if row := _in_state(tx, row_id, INTENT):
+        ends = row.record.intended_at + timedelta(seconds=row.record.duration_s)
+        _over(tx, replace(row, record=replace(row.record, expires_at=ends)), LOST)
 
 
 def _in_state(tx: MemoryTransaction, row_id: str, status: ProviderSessionStatus) -> ProviderSessionRow | None:

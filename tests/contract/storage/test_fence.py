@@ -64,6 +64,7 @@ WRITES: dict[str, Write] = {
     "intend": lambda run, _: run.intend("p2", lambda _: 10),
     "abandon": lambda run, _: run.abandon("intended"),
     "lost": lambda run, _: run.lost("intended"),
+    "orphaned": lambda run, _: run.orphaned("intended"),
     "closing": lambda run, _: run.closing("p"),
     "save": lambda run, _: run.save(utterance("u2")),
     "shown": lambda run, _: run.shown("u"),
@@ -79,7 +80,7 @@ def operations(of: type) -> set[str]:
 
 def test_every_operation_is_tried() -> None:
     assert operations(FencedWrites) == WRITES.keys()
-    at_the_provider = {"opened", "closing", "closed", "expired", "given_up", "found", "refuted"}
+    at_the_provider = {"opened", "closing", "closed", "expired", "given_up", "found", "refuted", "ran_at_most"}
     assert operations(UnfencedWrites) == {*at_the_provider, "posted", "released"}
 
 

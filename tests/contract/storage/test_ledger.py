@@ -110,6 +110,36 @@ async def test_what_never_came_to_be_costs_nothing(storage: Storage) -> None:
     assert (await storage.usage.of_session("s")).used == 0
 
 
+async def test_what_may_have_been_closed_unseen_stays_unknown(storage: Storage, clock: ManualClock) -> None:
+    lease = await intended(storage)
+    async with storage.fenced(lease) as run:
+        run.orphaned("p")
+    (row,) = await storage.provider_sessions.unsettled()
+    assert row.orphaned
+    clock.advance(30)
+    for seconds in (30, 30, 40):
+        await storage.unfenced.ran_at_most("p", seconds)
+    assert minutes(await booked(storage)) == {"unknown": 0.5}
+    assert await storage.provider_sessions.unsettled() == []
+    assert (await storage.usage.of_session("s")).used == 30
+
+
+async def test_who_missed_an_answer_has_closed_nothing(storage: Storage) -> None:
+    await lost(storage)
+    (row,) = await storage.provider_sessions.unsettled()
+    assert not row.orphaned
+
+
+async def test_what_was_closed_unwritten_is_booked_until_then(storage: Storage, clock: ManualClock) -> None:
+    await intended(storage)
+    clock.advance(60)
+    for _ in range(2):
+        await storage.unfenced.opened("p", "akool-1", CREDENTIALS, MINUTE, closing_ago=MINUTE / 2)
+    clock.advance(60)
+    await storage.unfenced.closed("p")
+    assert minutes(await booked(storage)) == {"bought": 10, "used": 0.5, "refunded": 9.5}
+
+
 async def test_a_late_answer_turns_the_unknown_into_a_purchase(storage: Storage) -> None:
     await lost(storage)
     await storage.unfenced.opened("p", "akool-1", CREDENTIALS, 30 * timedelta(seconds=1))
@@ -131,6 +161,7 @@ WRITES: dict[str, Callable[[Storage, Lease], Awaitable[None]]] = {
     "expired": lambda storage, _: storage.unfenced.expired("p"),
     "found": lambda storage, _: storage.unfenced.found("p", "akool-2"),
     "refuted": lambda storage, _: storage.unfenced.refuted("p"),
+    "bounded": lambda storage, _: storage.unfenced.ran_at_most("p", 1),
 }
 
 

@@ -236,6 +236,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     in_run(lambda run, n: run.intend(f"p{n}", lambda standing: 1 + standing.reserved_s // 120), numbers),
     in_run(lambda run, n: run.abandon(f"p{n}"), numbers),
     in_run(lambda run, n: run.lost(f"p{n}"), numbers),
+    in_run(lambda run, n: run.orphaned(f"p{n}"), numbers),
     in_run(lambda run, n: run.closing(f"p{n}"), numbers),
     in_run(
         lambda run, n, text, final: run.save(utterance(f"u{n}", text, final=final)),
@@ -254,6 +255,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     step(lambda w, n: w.storage.unfenced.given_up(f"p{n}"), numbers),
     step(lambda w, n: w.storage.unfenced.found(f"p{n}", f"found{n}"), numbers),
     step(lambda w, n: w.storage.unfenced.refuted(f"p{n}"), numbers),
+    step(lambda w, n: w.storage.unfenced.ran_at_most(f"p{n}", 30), numbers),
     step(lambda w, age: w.storage.ledger.forget_older(age), ages),
     step(lambda w, n: w.storage.unfenced.posted(f"u{n}", 0, f"m{n}"), numbers),
     step(lambda w, s, a: w.storage.unfenced.released(Lease(s, a, 1)), session_ids, workers),

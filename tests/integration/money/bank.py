@@ -309,23 +309,37 @@ TO_THE_SECOND = timedelta(seconds=1)
 LEAKED_AT_MOST = 60
 
 
-def audit(world: World) -> list[str]:
-    """What is wrong; nothing, if the books agree with the bank and no session was paid for in vain for too long."""
+def audit(world: World, unknown_at_most: timedelta = timedelta()) -> list[str]:
+    """What is wrong; nothing, if the books agree with the bank and no session was paid for in vain for too long. What the books call unknown
+    may have been paid for or not.
+    """
     found = [f"{id_} still runs" for id_ in _open(world)]
-    booked = {row.record.provider_id: balances_of(world, row.record.id) for row in world.data.provider_sessions}
+    rows = [row.record for row in world.data.provider_sessions]
+    unknown = sum((balances_of(world, row.id)[LedgerAccount.UNKNOWN] for row in rows), timedelta())
+    if unknown > unknown_at_most:
+        found.append(f"{unknown} are unknown")
+    booked = {row.provider_id: balances_of(world, row.id) for row in rows if row.provider_id}
     for session in world.simulator.sessions:
         paid = timedelta(minutes=(session.price - session.refunded) / QUICK.credits_per_minute)
         books = booked.pop(session.id, None)
         if books is None:
-            found.append(f"{session.id} is in no book, and cost {paid}")
+            unknown -= paid
+            if unknown < -TO_THE_SECOND:
+                found.append(f"{session.id} is in no book, and cost {paid}")
         elif abs(-books[LedgerAccount.CREDIT] - paid) > TO_THE_SECOND:
             found.append(f"{session.id} cost {paid} and was booked with {-books[LedgerAccount.CREDIT]}")
         elif books[LedgerAccount.PAID]:
             found.append(f"{session.id} is over and booked as running")
-    found += [f"{held} are booked of nothing" for held in booked.values() if held[LedgerAccount.CREDIT]]
+    nothing = [*booked.values(), *(_but_unknown(world, row.id) for row in rows if not row.provider_id)]
+    found += [f"{held} are booked of nothing" for held in nothing if held[LedgerAccount.CREDIT]]
     if (leaked := sum(world.alone.values())) > LEAKED_AT_MOST:
         found.append(f"{leaked} s were paid for in vain")
     return found
+
+
+def _but_unknown(world: World, row_id: str) -> Mapping[LedgerAccount, timedelta]:
+    held = balances_of(world, row_id)
+    return {**held, LedgerAccount.CREDIT: held[LedgerAccount.CREDIT] + held[LedgerAccount.UNKNOWN]}
 
 
 def balances_of(world: World, row_id: str) -> Mapping[LedgerAccount, timedelta]:
