@@ -10,7 +10,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -61,19 +61,23 @@ class Service:
     """The process of PostgreSQL's that began all others; 0 where there is none."""
     talkers: list[SlackTalker] = field(default_factory=list)
 
-    async def begin(self) -> None:
-        self.talkers = [self.town.talker(number) for number in range(SESSIONS)]
+    async def begin(self, sessions: int = SESSIONS) -> None:
+        self.talkers = [self.town.talker(number) for number in range(sessions)]
         await asyncio.gather(*(talker.command("start minutes:60") for talker in self.talkers))
-        await until(lambda: sum("is live" in text for _, text in self.town.told()) == SESSIONS, within=300)
+        await until(lambda: sum("is live" in text for _, text in self.town.told()) == sessions, within=300)
 
     async def talk(self) -> None:
         """So many messages a second, whatever becomes of them."""
         async with asyncio.TaskGroup() as saying:
             for number in range(int(TALK_S * A_SECOND)):
                 talker = self.talkers[number % SESSIONS]
-                (card, *_) = self.town.fake.workspace.in_channel(talker.place.channel)
-                saying.create_task(talker.say(card.ts))
+                saying.create_task(talker.say(self.thread(talker)))
                 await asyncio.sleep(1 / A_SECOND)
+
+    def thread(self, talker: SlackTalker) -> str:
+        """That of the session's card."""
+        (card, *_) = self.town.fake.workspace.in_channel(talker.place.channel)
+        return card.ts
 
     def cpu(self) -> tuple[float, float]:
         """Seconds so far."""
@@ -96,15 +100,17 @@ class Service:
 
 
 @contextlib.asynccontextmanager
-async def serving(folder: Path, url: URL, processes: int, server: int) -> AsyncIterator[Service]:
+async def serving(
+    folder: Path, url: URL, topology: Mapping[str, Sequence[str]], server: int = 0, **more: str
+) -> AsyncIterator[Service]:
+    """`more` are settings beside those that all have."""
     key = Fernet.generate_key().decode()
     upgrade(url)
     with simulation(pace=1_000, thinking=0.05, join_delay=0.1, concurrency=10**4, credit=1e9) as simulated:
         async with slack_town(WORKSPACES, Random(1)) as town, aiohttp.ClientSession() as http:
             await install(url, key, town)
-            settings = settings_of(url, key, simulated.url) | town.settings
+            settings = settings_of(url, key, simulated.url) | town.settings | more
             with fork_server() as forks:
-                topology = {kind: EQUALS[kind] for kind in "abc"[:processes]}
                 town.cluster = cluster = Cluster(folder, settings, topology, http, forks)
                 await cluster.start_all()
                 yield Service(cluster, town, server)
@@ -116,7 +122,7 @@ async def measured(figures: Figures, service: Service) -> None:
     before = await service.waits()
     figures.talk = await _spent(service, service.talk())
     after = await service.waits()
-    figures.said = 1000 * _median({bound: count - before.get(bound, 0) for bound, count in after.items()})
+    figures.said = 1000 * median_of({bound: count - before.get(bound, 0) for bound, count in after.items()})
 
 
 async def _spent(service: Service, doing: Awaitable[None]) -> tuple[float, float]:
@@ -127,7 +133,7 @@ async def _spent(service: Service, doing: Awaitable[None]) -> tuple[float, float
     return 100 * (after[0] - before[0]) / took, 100 * (after[1] - before[1]) / took
 
 
-def _median(counts: Mapping[float, float]) -> float:
+def median_of(counts: Mapping[float, float]) -> float:
     """Of a histogram, interpolated as Prometheus does."""
     bounds = sorted(counts)
     half, below, last = counts[bounds[-1]] / 2, 0.0, 0.0
@@ -176,7 +182,8 @@ def column(name: str, folder: Path) -> Figures:
         figures = Figures(accepts(urls[0], PROCESSES[name], pid))
 
         async def run() -> None:
-            async with serving(folder, urls[1], PROCESSES[name], pid) as service:
+            topology = {kind: EQUALS[kind] for kind in "abc"[: PROCESSES[name]]}
+            async with serving(folder, urls[1], topology, pid) as service:
                 await measured(figures, service)
 
         asyncio.run(run())

@@ -158,7 +158,7 @@ def database(settings: Settings, room_bytes: int = ROOM_BYTES) -> Finding:
 
 
 def _server(settings: Settings) -> Finding:
-    from bot.storage.server_room import connections_of, server_room  # noqa: PLC0415 - its driver is an extra
+    from bot.storage.server_room import connections_of, pool_size, server_room  # noqa: PLC0415 - its driver is an extra
 
     try:
         with connected(settings.store_url) as connection:
@@ -171,9 +171,9 @@ def _server(settings: Settings) -> Finding:
         return Finding(Level.OK, f"{what}, behind a pooler")
     if room.taken + wanted > room.most:
         return Finding(
-            Level.WARNING,
+            Level.PROBLEM if pool_size(settings.roles_played).total > room.most else Level.WARNING,
             f"{what}, lends {room.most} connections; processes that live hold {room.taken}, and this one wants {wanted}",
-            "Raise max_connections of the server, or put PgBouncer (pool_mode = transaction) before it.",
+            "Raise max_connections of the server or the user's CONNECTION LIMIT, or put PgBouncer (pool_mode = transaction) before it.",
         )
     return Finding(Level.OK, f"{what}, {room.taken} of {room.most} connections held by processes that live")
 
@@ -300,7 +300,7 @@ REACHED_WITHIN_S: Final = 3.0
 def doctor_checks() -> Sequence[Check]:
     """All checks, in the order in which they are reported."""
     return [
-        *core_checks(known_settings(), _database),
+        *core_checks(known_settings(), tables),
         _plugins,
         _provider,
         _moderation,
@@ -371,7 +371,7 @@ def _of(plugin: AdapterPlugin) -> Check:
     return checked
 
 
-async def _database(settings: Settings) -> Finding:
+async def tables(settings: Settings) -> Finding:
     """Raises `SettingsError` for a database that `run` would refuse, `StoreUnavailable` for one that cannot be read."""
     there = current_revision(settings.store_url)
     if is_newer(there):
@@ -380,6 +380,8 @@ async def _database(settings: Settings) -> Finding:
                 raise newer(settings.store_url, there)
         return Finding(Level.OK, "The tables are a newer version's, and this one can use them.")
     if there != newest_revision():
+        if settings.on_server:
+            _require_rights(settings)
         return Finding(
             Level.WARNING,
             f"The tables are at {there or 'nothing'}.",
@@ -387,3 +389,11 @@ async def _database(settings: Settings) -> Finding:
         )
     check_key(settings)
     return Finding(Level.OK, "The tables are up to date, and what is encrypted in them can be read.")
+
+
+def _require_rights(settings: Settings) -> None:
+    """Raises `SettingsError` where `run` could not bring the tables up to date."""
+    from bot.storage.postgresql import require_rights  # noqa: PLC0415 - its driver is an extra
+
+    with connected(settings.store_url) as connection:
+        require_rights(connection, settings.store_url)

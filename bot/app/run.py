@@ -98,6 +98,9 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
         stopping = await stack.enter_async_context(stop_signals())
         stack.enter_context(sole_process(settings))
         metrics = new_metrics()
+        hints = await open_hints(
+            settings
+        )  # first: it takes two connections for a moment, and the storage all that are left
         storage = await stack.enter_async_context(open_storage(settings, size_of(settings), metrics.retried))
         budgets = budgets_of(settings, storage, metrics)
         hosts = ProcessRole.WORKER in settings.roles_played
@@ -127,7 +130,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
             profile=profile_of(settings, links=linked),
             barge_in=settings.barge_in,
             observers=await stack.enter_async_context(open_observers(environment())),
-            hints=await open_hints(settings),
+            hints=hints,
             budgets=budgets,
             link_keys=LinkKeys(secret_keys(settings)) if linked else None,
         )

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -113,6 +113,12 @@ def require_version(driver: Any) -> None:
     found = driver.info.server_version // 10_000
     if found < OLDEST:
         raise SettingsError(f"The server of DATABASE_URL is PostgreSQL {found}; {OLDEST} or newer is needed.")
+
+
+def require_rights(connection: Connection, url: str) -> None:
+    """Raises `SettingsError` for a user who may not make tables."""
+    if not connection.exec_driver_sql("SELECT has_schema_privilege(current_schema(), 'CREATE')").scalar():
+        raise refused(psycopg.errors.InsufficientPrivilege("may not make tables"), make_url(url))
 
 
 def is_pooled(driver: psycopg.Connection) -> bool:

@@ -35,18 +35,26 @@ def connections_of(roles: Collection[ProcessRole]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ServerRoom:
-    """`most` connections are lent to users who are no superusers; living processes take `taken`. Behind a pooler neither says much."""
+    """`most` connections are lent to this user, if that is no superuser; living processes take `taken`. Behind a pooler neither says much."""
 
     most: int
     taken: int
     pooled: bool
 
 
+_MOST: Final = """
+    SELECT least(
+        current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
+        (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user AND NOT rolsuper),
+        (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database())
+    )
+"""
+
+
 def server_room(connection: Connection) -> ServerRoom:
     """As it is now by the server's clock."""
     driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
-    reserved = "current_setting('superuser_reserved_connections')::int"
-    most = connection.exec_driver_sql(f"SELECT current_setting('max_connections')::int - {reserved}").scalar_one()
+    most = connection.exec_driver_sql(_MOST).scalar_one()
     there = inspect(connection).has_table(workers.name)
     living = select(workers.c.roles).where(type_coerce(workers.c.lease_until, BigInteger) > NOW)
     processes = connection.execute(living, {"now": None}).scalars().all() if there else []

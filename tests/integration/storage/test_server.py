@@ -13,6 +13,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
+from bot.app import doctor
 from bot.app.operations import back_up
 from bot.app.wiring import BESIDE_THE_SERVICE, open_storage
 from bot.domain.errors import SettingsError
@@ -85,7 +86,10 @@ def role(url: URL) -> Iterator[Role]:
 
 async def test_a_user_who_may_not_make_tables(role: Role) -> None:
     with fresh_database(migrated=False) as empty:
-        sentence = await refused(settings_of(empty.set(username=role.name)))
+        own = settings_of(empty.set(username=role.name))
+        sentence = await refused(own)
+        with pytest.raises(SettingsError, match=f"The user {role.name} may not make tables"):
+            await doctor.tables(own)
     assert f"The user {role.name} may not make tables" in sentence
     assert f"GRANT CREATE ON SCHEMA public TO {role.name}" in sentence
 
@@ -97,6 +101,8 @@ async def test_a_server_without_enough_connections(role: Role) -> None:
         own = settings_of(empty.set(username=role.name))
         assert "has no connection left" in await refused(own)
         assert "a process needs 8" in await refused(own)
+        found = doctor.database(own)
+    assert ("lends 3 connections" in found.what, doctor.exit_code([found])) == (True, 2), found
 
 
 async def test_a_server_that_only_follows_another() -> None:
