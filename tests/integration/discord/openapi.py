@@ -33,30 +33,38 @@ class OpenApi:
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self._spec = spec
-        self._paths = [
+        paths = [
             (re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)), operations) for path, operations in spec["paths"].items()
         ]
+        self._paths = sorted(paths, key=lambda found: found[0].pattern.count("[^/]+"))
         self._validators: dict[int, Draft202012Validator] = {}
+        self._judged: dict[tuple[int, str], list[str]] = {}
 
     def faults(self, method: str, path: str, body: Any) -> list[str]:
         """What Discord would not take of a request body."""
         schema = self._schema(method, path)
-        found = [
-            f"{'/'.join(map(str, error.absolute_path))}: {error.message[:300]}" for error in self._errors(schema, body)
-        ]
+        found = [] if schema is None else self._judgement(schema, body)
         return [*found, *limits(path, body)]
 
-    def _errors(self, schema: dict[str, Any] | None, body: Any) -> Iterator[Any]:
-        if schema is None:
-            return iter(())
+    def _judgement(self, schema: dict[str, Any], body: Any) -> list[str]:
+        """Remembered: all tests write the same commands, and looking through them takes longer than a test."""
+        sent = (id(schema), json.dumps(body))
+        if sent not in self._judged:
+            self._judged[sent] = [
+                f"{'/'.join(map(str, error.absolute_path))}: {error.message[:300]}"
+                for error in self._validator(schema).iter_errors(body)
+            ]
+        return self._judged[sent]
+
+    def _validator(self, schema: dict[str, Any]) -> Draft202012Validator:
         validator = self._validators.get(id(schema))
         if validator is None:
             whole = {**schema, "components": self._spec["components"]}
             validator = self._validators[id(schema)] = Draft202012Validator(whole)
-        return validator.iter_errors(body)
+        return validator
 
     def _schema(self, method: str, path: str) -> dict[str, Any] | None:
-        for pattern, operations in sorted(self._paths, key=lambda found: found[0].pattern.count("[^/]+")):
+        for pattern, operations in self._paths:
             if pattern.fullmatch(path) and method.lower() in operations:
                 content = operations[method.lower()].get("requestBody", {}).get("content", {})
                 schema: dict[str, Any] | None = content.get("application/json", {}).get("schema")
