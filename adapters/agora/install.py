@@ -17,8 +17,8 @@ import click
 import httpx
 
 from adapters.agora import sdist as sdists
+from adapters.agora.sdist import InstallFailed
 from adapters.agora.wrapper import NEEDED, Wrapper, check_machine, find_wrapper
-from bot.domain.errors import SettingsError
 
 BREAKS: Final = 5
 """How often in a row a download may break off without a byte more, until it is given up."""
@@ -31,10 +31,6 @@ KNOWN: Final[dict[str, str]] = {}
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that are here and the bytes there will be (0 when the server does not say)."""
-
-
-class InstallFailed(SettingsError):
-    """The libraries are not installed; what was installed before still is."""
 
 
 @dataclass(frozen=True, slots=True)

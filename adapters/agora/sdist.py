@@ -16,9 +16,13 @@ from typing import Final
 
 import httpx
 
-from adapters.agora.install import InstallFailed
+from bot.domain.errors import SettingsError
 
 PACKAGE: Final = "agora"
+
+
+class InstallFailed(SettingsError):
+    """The libraries are not installed; what was installed before still is."""
 
 
 @dataclass(frozen=True, slots=True)

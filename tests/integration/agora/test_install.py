@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from adapters.agora.cli import group
-from adapters.agora.install import BREAKS, InstallFailed, install
+from adapters.agora.install import BREAKS, install
+from adapters.agora.sdist import InstallFailed
 from adapters.agora.wrapper import Wrapper, find_wrapper
 from tests.integration.agora.depot import Depot, open_depot
 from tests.integration.agora.vendor import on_path

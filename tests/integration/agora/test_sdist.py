@@ -13,8 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.agora.install import InstallFailed
-from adapters.agora.sdist import PINNED, check_ours, fetched, unpack, unpacked
+from adapters.agora.sdist import PINNED, InstallFailed, check_ours, fetched, unpack, unpacked
 from adapters.agora.wrapper import find_wrapper
 from tests.integration.agora.depot import Depot, open_depot
 from tests.integration.agora.vendor import SHA256, VERSION, on_path, published
