@@ -19,7 +19,7 @@ from bot.ports.storage import Storage
 from bot.ports.storage.records import NewRow, SessionRecord
 from bot.queries.account import not_kept
 from bot.queries.archive import StoredArchive
-from bot.queries.forgetting import counted
+from bot.queries.sessions import counted
 from bot.runtime.accounts import ProviderAccounts, accounts_of
 from bot.runtime.funding import Funding
 from bot.settings import Settings, load

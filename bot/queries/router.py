@@ -9,7 +9,6 @@ from bot.domain.conversations import Command, Item, Reply
 from bot.queries import (
     account,
     channel_settings,
-    forgetting,
     knowledge,
     offers,
     sessions,
@@ -25,8 +24,8 @@ ANSWERS: Mapping[str, Answer] = MappingProxyType(
         "watch": sessions.watch,
         "sessions": sessions.list_sessions,
         "transcript": sessions.transcript,
-        "forget me": forgetting.person,
-        "forget session": forgetting.session,
+        "forget me": sessions.forget_person,
+        "forget session": sessions.forget_session,
         "avatars": offers.avatars,
         "voices": offers.voices,
         "languages": offers.languages,
@@ -59,8 +58,8 @@ NAMED: Mapping[str, Callable[[Query], Awaitable[str]]] = MappingProxyType(
         "knowledge delete": knowledge.named_for_question,
         "defaults reset": channel_settings.named_for_question,
         "upload": uploads.named_for_question,
-        "forget me": forgetting.person_for_question,
-        "forget session": forgetting.session_for_question,
+        "forget me": sessions.forget_person_for_question,
+        "forget session": sessions.forget_session_for_question,
     }
 )
 """What each is done to, in the words of the question. Raises `Declined` for what could not be done anyway."""
