@@ -158,7 +158,7 @@ def database(settings: Settings, room_bytes: int = ROOM_BYTES) -> Finding:
 
 
 def _server(settings: Settings) -> Finding:
-    from bot.storage.server_room import connections_of, pool_size, server_room  # noqa: PLC0415 - its driver is an extra
+    from bot.storage.postgresql import connections_of, pool_size, server_room  # noqa: PLC0415 - its driver is an extra
 
     try:
         with connected(settings.store_url) as connection:

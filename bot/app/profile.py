@@ -29,7 +29,7 @@ def size_of(settings: Settings) -> PoolSize:
     """How many connections to a server it holds; a file has its own."""
     if not settings.on_server:
         return STANDARD_SIZE
-    from bot.storage.server_room import pool_size  # noqa: PLC0415 - its driver is an extra
+    from bot.storage.postgresql import pool_size  # noqa: PLC0415 - its driver is an extra
 
     return pool_size(settings.roles_played)
 

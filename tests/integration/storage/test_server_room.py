@@ -13,7 +13,7 @@ from bot.ports.storage.records import ProcessProfile
 from bot.process_roles import ALL_ROLES, ProcessRole
 from bot.settings import Settings
 from bot.storage.encryption import Cipher
-from bot.storage.server_room import connections_of
+from bot.storage.postgresql import connections_of
 from bot.storage.sql import sql_storage
 from tests.pooler import pooled
 from tests.server import fresh_database
