@@ -19,14 +19,15 @@ from adapters.moderation.checks import check as check_moderation
 from bot.app.files import exposed
 from bot.app.plugins import faults, platforms
 from bot.app.running import running
-from bot.app.wiring import check_key, known_settings, open_hints, provider_plugin, rooms_plugin
+from bot.app.wiring import check_key, known_settings, open_hints, provider_context, provider_plugin, rooms_plugin
 from bot.domain.errors import AvatarbotError, SettingsError
 from bot.domain.text import printable_line
-from bot.ports.plugin import AdapterPlugin, Finding, Level
+from bot.ports.plugin import AdapterPlugin, Finding, Level, Observation
 from bot.redaction import REDACTOR
 from bot.settings import Settings, environment, load, unknown_names
 from bot.storage.keys import key_file, secret_keys
 from bot.storage.migrate import connected, current_revision, is_newer, is_readable, newer, newest_revision
+from bot.telemetry import new_metrics
 from bot.web.app import listen
 
 Check = Callable[[], Awaitable[Sequence[Finding]]]
@@ -397,3 +398,42 @@ def _require_rights(settings: Settings) -> None:
 
     with connected(settings.store_url) as connection:
         require_rights(connection, settings.store_url)
+
+
+# ---------------------------------------------------------------- with --live
+
+AS_EXPECTED = {True: "✓", False: "≠"}
+
+
+async def try_live(tell: Callable[[str], None]) -> int:
+    """One short session that is paid for: tell each thing as it is seen.
+
+    Ends with 0 where all is as expected, else with 1. Raises `AvatarbotError` where it cannot go on.
+    """
+    settings = load(Settings)
+    plugin = provider_plugin(settings)
+    if plugin.try_live is None:
+        raise SettingsError(f"There is no live check of {plugin.title}.")
+    seen: list[Observation] = []
+
+    def take(observation: Observation) -> None:
+        seen.append(observation)
+        tell(line(observation))
+
+    async with provider_context(settings, plugin, new_metrics()) as context:
+        await plugin.try_live(load(plugin.settings), context, take)
+    tell(_differences(seen))
+    return 0 if all(each.fits for each in seen) else 1
+
+
+def line(seen: Observation) -> str:
+    """One line: what, seen, and where it differs what was expected. What the vendor calls its fields moves no cursor."""
+    expected = "" if seen.fits else f"  (expected: {seen.expected})"
+    return printable_line(f"{AS_EXPECTED[seen.fits]} {seen.what}: {seen.seen}{expected}")
+
+
+def _differences(seen: Sequence[Observation]) -> str:
+    others = sum(not each.fits for each in seen)
+    if not others:
+        return "\nAll is as expected."
+    return f"\n{others} of {len(seen)} differ from what is documented: please attach these lines to an issue. They hold no secret."

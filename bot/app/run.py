@@ -1,6 +1,8 @@
 """`avatarbot run`."""
 
 import contextlib
+import re
+import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -13,10 +15,8 @@ from adapters.web.files import WebFiles, WebPictures
 from adapters.web.webhooks import StandardWebhooks
 from bot.app.files import exposed, history_file
 from bot.app.plugins import platforms, require_sound
-from bot.app.profile import profile_of, size_of
 from bot.app.service import Parts, Service
 from bot.app.signals import stop_signals
-from bot.app.status_page import status_page
 from bot.app.tracing import open_observers
 from bot.app.wiring import (
     budgets_of,
@@ -30,20 +30,24 @@ from bot.app.wiring import (
     sole_process,
 )
 from bot.clock import SystemClock
-from bot.commands.policy import Policy
+from bot.commands.policy import Limits, Policy
 from bot.domain.errors import SettingsError
 from bot.ports.chat import HttpMount
+from bot.ports.storage.records import ProcessProfile
 from bot.ports.web import Pictures
 from bot.process import conceal
 from bot.process_roles import ProcessRole, roles_named
+from bot.queries.overview import Overview, overview
 from bot.runtime.services import SessionTimeouts
 from bot.settings import Settings, environment, load, unknown_names
+from bot.storage.connections import STANDARD_SIZE, PoolSize
 from bot.storage.keys import secret_keys
 from bot.telemetry import configure_logging, new_metrics
 from bot.web.app import create_app, serve
 from bot.web.http_limits import Bounds, most_connections
 from bot.web.links.tokens import LinkKeys
-from bot.web.links.wire import UP_BYTES
+from bot.web.links.wire import UP_BYTES, VERSION
+from bot.web.status.routes import ProcessStatus, process_status, status_mount
 
 log = structlog.get_logger(__name__)
 
@@ -197,3 +201,59 @@ def _add_platforms(service: Service, page: PlaygroundSettings | None, pictures: 
         raise SettingsError(
             f"No chat platform is set up: {names}give --playground. To try it without any account: avatarbot demo"
         )
+
+
+# ---------------------------------------------------------------- what this process tells the others of itself
+
+_ANYWHERE = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104 - compared with, never listened at
+_HAS_PORT = re.compile(r"^[^:]+:\d+$|\]:\d+$")
+
+_BEYOND = ("192.0.2.1", 9)
+"""An address on no machine (RFC 5737): nothing is sent there, and the system says which of ours would be used."""
+
+
+def profile_of(settings: Settings, *, links: bool) -> ProcessProfile:
+    """A process without the role of a worker runs no session, and has no rooms that others could reach; nor has one without `links`."""
+    if ProcessRole.WORKER not in settings.roles_played:
+        return ProcessProfile(settings.roles_played, 0)
+    if not links:
+        return ProcessProfile(settings.roles_played, settings.rooms)
+    return ProcessProfile(settings.roles_played, settings.rooms, _advertised(settings), VERSION)
+
+
+def size_of(settings: Settings) -> PoolSize:
+    """How many connections to a server it holds; a file has its own."""
+    if not settings.on_server:
+        return STANDARD_SIZE
+    from bot.storage.postgresql import pool_size  # noqa: PLC0415 - its driver is an extra
+
+    return pool_size(settings.roles_played)
+
+
+def _advertised(settings: Settings) -> str:
+    host, _, port = settings.internal.rpartition(":")
+    given = settings.advertise or (_own_address() if host in _ANYWHERE else host)
+    return given if _HAS_PORT.search(given) else f"{given}:{port}"
+
+
+def _own_address() -> str:
+    """Of this machine, as others on its network see it; the loopback's where there is no network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(_BEYOND)
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
+
+
+def status_page(service: Service, limits: Limits, token: str) -> HttpMount:
+    """For who has the token, from now on: the process counts as begun."""
+    services, since = service.services, service.services.clock.now()
+
+    async def of_all() -> Overview:
+        return await overview(services.storage, limits, services.clock.now())
+
+    async def of_this() -> ProcessStatus:
+        return await process_status(services.metrics, service.readiness(), services.provider.name, since)
+
+    return status_mount(token, of_all, of_this)

@@ -150,7 +150,7 @@ def doctor(live: bool, yes: bool) -> int:
     click.echo(table(findings, colour=sys.stdout.isatty()))
     if not live:
         return exit_code(findings)
-    from bot.app.live import try_live
+    from bot.app.doctor import try_live
 
     if not yes:
         click.confirm("\nBuy one minute at the provider now?", abort=True)

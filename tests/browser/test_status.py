@@ -9,8 +9,8 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from bot.app.demo import demo_parts
+from bot.app.run import status_page
 from bot.app.service import Service
-from bot.app.status_page import status_page
 from bot.commands.policy import Limits
 from bot.telemetry import RECENT
 from bot.testing.chat import FakeChat

@@ -9,8 +9,8 @@ from typing import NoReturn
 import httpx
 import pytest
 
+from bot.app.run import status_page
 from bot.app.status import ServiceAnswer, screen
-from bot.app.status_page import status_page
 from bot.commands.policy import Limits
 from bot.domain.errors import StoreUnavailable
 from bot.process_roles import ALL_ROLES
