@@ -36,9 +36,17 @@ def prepare(new: str) -> None:
     if not VERSION.fullmatch(new):
         raise SystemExit(f"{new} is no version; one looks like 0.2.0.")
     changelog = cut(CHANGELOG.read_text(), new, f"{datetime.now(UTC):%Y-%m-%d}")
-    PROJECT.write_text(PROJECT.read_text().replace(f'version = "{version()}"', f'version = "{new}"', 1))
-    CHANGELOG.write_text(changelog)
-    _uv("lock", "--quiet")
+    before = {file: file.read_bytes() for file in (PROJECT, CHANGELOG, LOCK)}
+    try:
+        PROJECT.write_text(PROJECT.read_text().replace(f'version = "{version()}"', f'version = "{new}"', 1))
+        CHANGELOG.write_text(changelog)
+        _uv("lock", "--quiet")
+    except BaseException as error:
+        for file, content in before.items():
+            file.write_bytes(content)
+        if isinstance(error, OSError | subprocess.CalledProcessError):
+            raise SystemExit("uv.lock cannot be made anew, so nothing is changed: see what `uv lock` says.") from error
+        raise
     print(f"Look at the change, then: git commit -am 'Release {new}' && git tag -s v{new} && git push --follow-tags")
 
 

@@ -1,5 +1,6 @@
 """Files of the service: `.env`, read, and written with everything else in it left as it is; and those that nobody else is to read."""
 
+import io
 import os
 import re
 import stat
@@ -8,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from bot.domain.errors import SettingsError
 from bot.settings import ENV_FILE, Settings, reading
 from bot.storage.backup import JOURNALS
 from bot.storage.keys import key_file
 
-_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=")
 _PLAIN = re.compile(r"[\w@%+=:,./~-]*")
 
 
@@ -32,10 +33,10 @@ def write(file: Path, changes: Mapping[str, str]) -> None:
     try:
         target = Path(os.path.realpath(file))
         with reading(file):
-            text = target.read_text("utf-8") if target.exists() else ""
+            text = target.read_bytes().decode() if target.exists() else ""
         descriptor, draft = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.")
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as sink:
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as sink:
                 sink.write(changed(text, changes))
             Path(draft).replace(target)
         finally:
@@ -46,15 +47,26 @@ def write(file: Path, changes: Mapping[str, str]) -> None:
 
 def changed(text: str, changes: Mapping[str, str]) -> str:
     """The text of such a file with other values. Of several lines with one name all but the last are without effect, and stay."""
-    lines = text.splitlines()
-    last = {found[1]: at for at, line in enumerate(lines) if (found := _ASSIGNMENT.match(line))}
+    end = "\r\n" if "\r\n" in text else "\n"
+    parts = [binding.original.string for binding in parse_stream(io.StringIO(text))]
+    last = {binding.key: at for at, binding in enumerate(parse_stream(io.StringIO(text))) if binding.key}
     for name, value in changes.items():
-        line = f"{name}={_quoted(value)}"
+        line = f"{name}={_quoted(value)}{end}"
         if name in last:
-            lines[last[name]] = line
+            parts[last[name]] = _before(parts[last[name]]) + line
         else:
-            lines.append(line)
-    return "".join(f"{line}\n" for line in lines)
+            parts += [*_ending(parts, end), line]
+    return "".join([*parts, *_ending(parts, end)])
+
+
+def _before(part: str) -> str:
+    """Lines without anything belong to what follows them."""
+    return part[: len(part) - len(part.lstrip())]
+
+
+def _ending(parts: Sequence[str], end: str) -> Sequence[str]:
+    """What the last line lacks."""
+    return [end] if parts and not parts[-1].endswith(("\n", "\r")) else []
 
 
 def _quoted(value: str) -> str:

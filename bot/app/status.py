@@ -2,11 +2,11 @@
 
 import asyncio
 import http.client
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+
+import msgspec
 
 from bot.app.operations import in_columns
 from bot.app.running import connection_to, reasons
@@ -15,17 +15,27 @@ from bot.domain.text import printable_line
 from bot.ports.storage.records import LivingProcess
 from bot.queries.overview import Overview, Paid, overview
 from bot.settings import Settings, load
+from bot.web.status.routes import ProcessStatus
 
 TOKEN_HINT = "Set AVATARBOT_STATUS_TOKEN to see its connections, waits and last problems here, and at /status/."  # noqa: S105
+NOT_TAKEN = "The service here does not take AVATARBOT_STATUS_TOKEN."
+NO_ANSWER = "The service here does not say how it is doing. Please try again."
+OTHER_VERSION = "The service here is of another version: what it says of itself is on its own page, /status/."
 MOST_BYTES = 1_000_000
+
+
+class _StatusAnswer(msgspec.Struct, frozen=True):
+    """What is read of it."""
+
+    process: ProcessStatus
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceAnswer:
-    """What the service here says: why it is not ready (None where none answers), and what it knows of itself where it was asked."""
+    """What the service here says: why it is not ready (None where none answers), and what it knows of itself, or why that is not known."""
 
     reasons: Mapping[str, str] | None
-    process: Mapping[str, Any] | None = None
+    process: ProcessStatus | str = ""
 
 
 async def status() -> tuple[str, bool]:
@@ -33,27 +43,35 @@ async def status() -> tuple[str, bool]:
     settings = load(Settings)
     async with open_storage(settings, BESIDE_THE_SERVICE) as storage:
         found = await overview(storage, settings.limits, datetime.now(UTC))
-    answered = await asyncio.to_thread(_asked, settings)
+    answered = await asyncio.to_thread(asked, settings)
     return "\n".join(screen(settings, found, answered)), answered.reasons == {}
 
 
-def _asked(settings: Settings) -> ServiceAnswer:
+def asked(settings: Settings) -> ServiceAnswer:
     why = reasons(settings)
-    return ServiceAnswer(why, _process(settings) if why is not None and settings.status_token else None)
+    return ServiceAnswer(why, _process(settings) if why is not None else "")
 
 
-def _process(settings: Settings) -> Mapping[str, Any] | None:
-    assert settings.status_token
+def _process(settings: Settings) -> ProcessStatus | str:
+    """As the service tells it, or a sentence why not."""
+    if settings.status_token is None:
+        return TOKEN_HINT
     connection = connection_to(settings)
     try:
         token = settings.status_token.get_secret_value()
         connection.request("GET", "/status/now", headers={"authorization": f"Bearer {token}"})
-        answer: Mapping[str, Any] = json.loads(connection.getresponse().read(MOST_BYTES))["process"]
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
-        return None
+        answer = connection.getresponse()
+        if answer.status == http.client.NOT_FOUND:
+            return NOT_TAKEN
+        if answer.status != http.client.OK:
+            return NO_ANSWER
+        return msgspec.json.decode(answer.read(MOST_BYTES), type=_StatusAnswer).process
+    except (OSError, http.client.HTTPException):
+        return NO_ANSWER
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return OTHER_VERSION
     finally:
         connection.close()
-    return answer
 
 
 # ---------------------------------------------------------------- the screen
@@ -61,7 +79,7 @@ def _process(settings: Settings) -> Mapping[str, Any] | None:
 
 def screen(settings: Settings, found: Overview, answered: ServiceAnswer) -> list[str]:
     """Its lines."""
-    return [*_service(settings, answered), "", *_work(found), "", *_money(found), *_process_lines(settings, answered)]
+    return [*_service(settings, answered), "", *_work(found), "", *_money(found), *_process_lines(answered.process)]
 
 
 def _service(settings: Settings, answered: ServiceAnswer) -> list[str]:
@@ -104,29 +122,22 @@ def _paid(paid: Paid) -> str:
     return f"{_minutes(paid.bought)} bought, {_minutes(paid.used)} used, {_minutes(paid.refunded)} given back{lost}{unknown}"
 
 
-def _process_lines(settings: Settings, answered: ServiceAnswer) -> Iterator[str]:
-    if answered.reasons is None:
-        return
-    if answered.process is None:
+def _process_lines(process: ProcessStatus | str) -> Iterator[str]:
+    if process:
         yield ""
-        yield TOKEN_HINT if settings.status_token is None else "The service here does not take AVATARBOT_STATUS_TOKEN."
+    if isinstance(process, str):
+        yield from [process] if process else []
         return
-    process = answered.process
-    yield ""
     yield "This process"
-    well = [name for name in process["asked"] if name not in process["reasons"]]
-    yield f"  Works      {', '.join(well) or 'nothing'}"
-    calls = process["provider"]
-    yield f"  {calls['name']}      {calls['calls']} calls, {calls['failed']} of them failed"
-    if process["waits"]:
-        rows = [
-            (wait["what"], str(wait["count"]), _within(wait["half"]), _within(wait["most"]))
-            for wait in process["waits"]
-        ]
+    well = [name for name in process.asked if name not in process.reasons]
+    yield printable_line(f"  Works      {', '.join(well) or 'nothing'}")
+    calls = process.provider
+    yield printable_line(f"  {calls.name}      {calls.calls} calls, {calls.failed} of them failed")
+    if process.waits:
+        rows = [(wait.what, str(wait.count), _within(wait.half), _within(wait.most)) for wait in process.waits]
         yield from ("  " + line for line in in_columns(("WAITS", "TIMES", "HALF", "95 OF 100"), rows).splitlines())
-    for problem in process["problems"]:
-        last = datetime.fromisoformat(problem["last"])
-        yield f"  {last:%H:%M} UTC  {problem['level']}: {printable_line(problem['event'])}{_times(problem['times'])}"
+    for problem in process.problems:
+        yield f"  {problem.last:%H:%M} UTC  {problem.level}: {printable_line(problem.event)}{_times(problem.times)}"
 
 
 def _within(seconds: float | None) -> str:

@@ -101,6 +101,18 @@ def test_what_is_no_version_changes_nothing(new: str) -> None:
     assert [file.read_bytes() for file in (release.PROJECT, release.CHANGELOG, release.LOCK)] == before
 
 
+def test_without_uv_a_release_changes_nothing(tmp_path: Path) -> None:
+    for file in (release.PROJECT, release.LOCK, Path(release.__file__)):
+        (tmp_path / file.relative_to(ROOT)).parent.mkdir(exist_ok=True)
+        (tmp_path / file.relative_to(ROOT)).write_bytes(file.read_bytes())
+    (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
+    before = {file: file.read_bytes() for file in tmp_path.iterdir() if file.is_file()}
+    asked = [sys.executable, str(tmp_path / "scripts" / "release.py"), "9.9.9"]
+    done = subprocess.run(asked, env={"PATH": ""}, capture_output=True, text=True, timeout=HANG_S, check=False)
+    assert (done.returncode, done.stderr.startswith("uv.lock cannot be made anew")) == (1, True)
+    assert {file: file.read_bytes() for file in tmp_path.iterdir() if file.is_file()} == before
+
+
 def test_a_tag_is_the_version_of_its_tree() -> None:
     with pytest.raises(SystemExit, match=r"pyproject\.toml says"):
         release.check("v9.9.9")

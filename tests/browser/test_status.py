@@ -19,7 +19,7 @@ from bot.web.app import create_app, serve
 from tests.browser.conftest import Opens, Screenshots
 from tests.patience import until
 
-TOKEN = "a-token-for-operators"
+TOKEN = "a-token-for-100%-of-operators"
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -62,3 +62,10 @@ def without_rights() -> Iterator[None]:
         yield
     finally:
         os.seteuid(before)
+
+
+def test_the_ends_of_lines_stay_as_they_are(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes(b"A=1\r\nB=2\r\n")
+    write(file, {"B": "3"})
+    assert file.read_bytes() == b"A=1\r\nB=3\r\n"

@@ -1,16 +1,21 @@
 """The operators' page: for who has the token, and with nobody's name or words on it."""
 
+import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import NoReturn
 
 import httpx
+import msgspec
 import pytest
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from bot.app.run import status_page
-from bot.app.status import ServiceAnswer, screen
+from bot.app.status import NO_ANSWER, NOT_TAKEN, OTHER_VERSION, ServiceAnswer, asked, screen
 from bot.commands.policy import Limits
 from bot.domain.errors import StoreUnavailable
 from bot.process_roles import ALL_ROLES
@@ -18,7 +23,7 @@ from bot.queries.overview import overview
 from bot.settings import Settings, load
 from bot.telemetry import KEPT, RECENT, RecentProblems
 from bot.testing.chat import ANN
-from bot.web.app import create_app
+from bot.web.app import create_app, serve
 from bot.web.status.routes import ProcessStatus, process_status, status_mount
 from tests.memory_fixture import MemoryWorld, in_memory
 
@@ -130,10 +135,29 @@ async def test_the_command_reads_the_same(world: MemoryWorld) -> None:
     assert any("gateway+web+worker, runs 1 of 500" in line for line in lines)
     assert any(line.startswith("Paid today 10.0 min bought") for line in lines)
     async with pages(world) as http:
-        process = json.loads((await http.get("/status/now")).text)["process"]
+        shown = (await http.get("/status/now")).json()
+    process = msgspec.convert(shown["process"], ProcessStatus)
     with_token = screen(settings, found, ServiceAnswer({}, process))
     assert "  Works      database, lease, fake" in with_token
     assert any("From a start to live" in line for line in with_token)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (200, {"process": {"asked": []}}, OTHER_VERSION),
+        (200, {"service": None}, OTHER_VERSION),
+        (404, {}, NOT_TAKEN),
+        (503, {}, NO_ANSWER),
+    ],
+)
+async def test_a_service_that_says_something_else_is_told(status: int, body: dict[str, object], told: str) -> None:
+    ready = Route("/readyz", lambda _: JSONResponse({"reasons": {}}))
+    app = Starlette(routes=[ready, Route("/status/now", lambda _: JSONResponse(body, status))])
+    async with serve(app, "127.0.0.1", 0) as port:
+        here = {"host": "127.0.0.1", "port": port, "status_token": SecretStr(TOKEN)}
+        answer = await asyncio.to_thread(asked, load(Settings, None).model_copy(update=here))
+    assert answer == ServiceAnswer({}, told)
 
 
 @in_memory()

@@ -29,6 +29,19 @@ def test_an_unfinished_last_line_is_not_joined() -> None:
     assert changed("A=1", {"B": "2"}) == "A=1\nB=2\n"
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("A=1\r\n# two\r\nB=2\r\n", "A=3\r\n# two\r\nB=2\r\nC=4\r\n"),
+        ("A=1\nB='a\u2028A=2'\n", "A=3\nB='a\u2028A=2'\nC=4\n"),
+        ("A=1\nB='two\nA=2\nlines'\n", "A=3\nB='two\nA=2\nlines'\nC=4\n"),
+        ("A=1\n  what is this\n", "A=3\n  what is this\nC=4\n"),
+    ],
+)
+def test_every_other_line_stays_as_it_is(before: str, after: str) -> None:
+    assert changed(before, {"A": "3", "C": "4"}) == after
+
+
 @given(st.dictionaries(NAMES, VALUES, max_size=4), st.dictionaries(NAMES, VALUES, max_size=4))
 def test_what_is_written_is_read_back(before: dict[str, str], changes: dict[str, str]) -> None:
     assert read(changed(changed("", before), changes)) == {**before, **changes}

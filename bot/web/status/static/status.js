@@ -23,9 +23,20 @@ look();
 
 /** The token, which does not stay in the address. */
 function takenFromAddress() {
-  const given = decodeURIComponent(location.hash.slice(1));
+  const given = decoded(location.hash.slice(1));
   if (given) history.replaceState(null, "", location.pathname);
   return given;
+}
+
+/** A browser encodes some characters of a token, and leaves a % that stands for itself. */
+function decoded(text) {
+  return text.replace(/(%[0-9a-f]{2})+/gi, (escaped) => {
+    try {
+      return decodeURIComponent(escaped);
+    } catch {
+      return escaped;
+    }
+  });
 }
 
 async function look() {
