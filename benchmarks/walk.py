@@ -51,8 +51,13 @@ CLOCKS = frozenset(
 QUIET_S = 0.4
 """After the answer stands in the thread: everybody has been told, and less than a second has gone by, at which clocks tick."""
 
+_thread = threading.local()
+"""Whether a thread does what such a task has asked it to do."""
+
 Function = tuple[str, str]
 """A file and the name of a function in it."""
+
+Work = Callable[..., Any]
 
 
 @dataclass
@@ -75,8 +80,8 @@ class Tracer:
         self._walk: Walk | None = None
         threading.setprofile(self._called)
         sys.setprofile(self._called)
-        for name, kind in (("read", "reading"), ("write_late", "writing")):
-            setattr(Store, name, self._counting(getattr(Store, name), kind))
+        for name, kind, unseen in (("read", "reading", _unseen), ("write_late", "writing", _unseen_once_made)):
+            setattr(Store, name, self._counting(getattr(Store, name), kind, unseen))
 
     @contextmanager
     def following(self) -> Iterator[None]:
@@ -88,7 +93,7 @@ class Tracer:
             self._walk = None
 
     def _called(self, frame: FrameType, what: str, _: Any) -> None:
-        if what != "call" or self._walk is None or _by_the_clock():
+        if what != "call" or self._walk is None or _by_the_clock() or getattr(_thread, "unseen", False):
             return
         code = frame.f_code
         if code is SimulatedConnection.send.__code__:
@@ -97,13 +102,34 @@ class Tracer:
         if file.startswith(("bot/", "adapters/")) and "/simulator/" not in file and code.co_name[0] != "<":
             self._walk.entered.add((file, code.co_qualname))
 
-    def _counting(self, asked: Callable[..., Awaitable[Any]], kind: str) -> Callable[..., Awaitable[Any]]:
-        def counted(*arguments: Any) -> Awaitable[Any]:
-            if self._walk is not None and asyncio.current_task() and not _by_the_clock():
+    def _counting(
+        self, asked: Callable[[Store, Work], Awaitable[Any]], kind: str, unseen: Callable[[Work], Work]
+    ) -> Callable[[Store, Work], Awaitable[Any]]:
+        def counted(store: Store, work: Work) -> Awaitable[Any]:
+            if _by_the_clock():
+                return asked(store, unseen(work))
+            if self._walk is not None and asyncio.current_task():
                 self._walk.transactions[kind] += 1
-            return asked(*arguments)
+            return asked(store, work)
 
         return counted
+
+
+def _unseen(work: Work) -> Work:
+    """The same, in whichever thread, and what it calls is not counted."""
+
+    def run(*arguments: Any) -> Any:
+        _thread.unseen = True
+        try:
+            return work(*arguments)
+        finally:
+            _thread.unseen = False
+
+    return run
+
+
+def _unseen_once_made(make: Work) -> Work:
+    return lambda: _unseen(make())
 
 
 def _by_the_clock() -> bool:
