@@ -22,6 +22,7 @@ from yarl import URL
 from adapters.discord.client import Rest
 from adapters.discord.commands import CommandMentions
 from adapters.discord.conversations import Conversations
+from adapters.discord.limits import use_buckets
 from adapters.discord.publisher import DiscordPublisher
 from adapters.discord.replies import DiscordReplies
 from benchmarks.transcripts import API_DELAY_S, Shown, compare, parsed
@@ -115,6 +116,8 @@ class DiscordTown:
         http.token, http._global_over = TOKEN, asyncio.Event()  # noqa: SLF001 - what logging in does
         http._global_over.set()  # noqa: SLF001
         http._HTTPClient__session = InProcess(self._fake, shown)  # type: ignore[attr-defined] # noqa: SLF001
+        if ours:
+            use_buckets(http)
         clock, rest = LoopClock(), Rest(lambda: http, LocalBudgets() if ours else Unlimited())
         self.writer = OnlyWrites(
             rest, DiscordReplies(rest, clock, CommandMentions()), Conversations(), clock, settings()

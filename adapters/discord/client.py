@@ -14,7 +14,7 @@ import aiohttp
 import discord
 from discord.http import HTTPClient, Route
 
-from adapters.discord.limits import calls_of_bot
+from adapters.discord.limits import calls_of_bot, counted
 from bot.domain.errors import MessageGone, PlaceGone, PlatformError, Throttled
 from bot.ports.processes import Budgets, LocalBudgets
 
@@ -68,7 +68,7 @@ CLOUDFLARE_PAUSE = 60.0
 """Seconds to keep quiet when Cloudflare in front of Discord refuses us without saying for how long."""
 
 TIMEOUT = 30.0
-"""Seconds for one call, discord.py's own repetitions and waits for a bucket included."""
+"""Seconds for one call, discord.py's own repetitions, waits for a bucket and for the limit of the whole bot included."""
 
 ANSWER_WITHIN = 3.0
 """Seconds after which Discord forgets an interaction that was not answered."""
@@ -168,11 +168,11 @@ class Rest:
         """
         arguments = _arguments(body, files)
         pauses = iter(self._pauses)
+        budget = None if route.path.startswith(_UNLIMITED) else self._calls
         while True:
-            if not route.path.startswith(_UNLIMITED):
-                await self._calls.turn()
             try:
-                return await self._once(route, arguments, within)
+                with counted(budget):
+                    return await self._once(route, arguments, within)
             except Throttled as throttled:
                 if _is_of_bot(throttled):
                     await self._calls.pause(throttled.retry_after)

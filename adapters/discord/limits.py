@@ -5,6 +5,9 @@ threads takes five minutes; and with `max_ratelimit_timeout` it refuses calls th
 """
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Self
 
@@ -68,11 +71,26 @@ def calls_of_bot(budgets: Budgets) -> CallBudget:
     return budgets.of("discord:calls", CALLS)
 
 
+_COUNTED: ContextVar[CallBudget | None] = ContextVar("counted", default=None)
+
+
+@contextlib.contextmanager
+def counted(budget: CallBudget | None) -> Iterator[None]:
+    """A call within the block waits for its turn of this budget once its bucket has let it through, right before it is made: of many that
+    waited for a bucket each comes when the bucket fills up again.
+    """
+    token = _COUNTED.set(budget)
+    try:
+        yield
+    finally:
+        _COUNTED.reset(token)
+
+
 # ---------------------------------------------------------------- buckets
 
 
 class Bucket:
-    """`async with` lets one call through when there is room; `update` learns from its answer. Time is the running loop's.
+    """`async with` lets one call through when there is room, and it is its turn; `update` learns from its answer. Time is the running loop's.
 
     Raises `discord.RateLimited` where the wait would be too long. Who came first goes first.
     """
@@ -91,11 +109,20 @@ class Bucket:
                 await self._wait()
             self.remaining -= 1
             self._outgoing += 1
+        try:
+            if budget := _COUNTED.get():
+                await budget.turn()
+        except BaseException:
+            self._is_back()
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
+        self._is_back()
+
+    def _is_back(self) -> None:
         self._outgoing -= 1
         self._returned.set()
 

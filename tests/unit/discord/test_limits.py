@@ -18,6 +18,7 @@ from adapters.discord.limits import (
     Bucket,
     IdentifyLimiter,
     calls_of_bot,
+    counted,
 )
 from bot.ports.processes import LocalBudgets
 from bot.testing.virtual_time import run_virtual
@@ -142,6 +143,43 @@ def test_a_few_calls_do_not_wait() -> None:
     found = run_virtual(begun([0.0] * CALLS.burst))
 
     assert {at - found[0][1] for _, at in found} == {0.0}
+
+
+def test_what_waited_for_a_bucket_is_counted_when_it_is_made() -> None:
+    """Thirty calls wait for a bucket to fill up again; others are made all the time."""
+
+    async def main() -> list[float]:
+        budget, times = calls_of_bot(LocalBudgets()), list[float]()
+
+        async def call(vendor: Vendor) -> None:
+            with counted(budget):
+                times.append(await vendor.call())
+
+        full = Vendor(30, 5.0)
+        async with asyncio.TaskGroup() as calls:
+            for _ in range(60):
+                calls.create_task(call(full))
+            await asyncio.sleep(3)
+            for _ in range(150):
+                calls.create_task(call(Vendor(5, 5.0)))
+        return times
+
+    times = run_virtual(main())
+    assert len(times) == 210
+    assert max(sum(start <= at <= start + 1 for at in times) for start in times) <= DISCORDS_LIMIT
+
+
+def test_who_gives_up_its_turn_holds_no_place_in_its_bucket() -> None:
+    async def main() -> None:
+        bucket, budget = Bucket(), calls_of_bot(LocalBudgets())
+        await budget.pause(60)
+        with counted(budget), pytest.raises(TimeoutError):
+            async with asyncio.timeout(1), bucket:
+                raise AssertionError
+        async with asyncio.timeout(1), bucket:
+            pass
+
+    run_virtual(main())
 
 
 def test_a_day_of_crashing_stays_under_the_limit() -> None:
