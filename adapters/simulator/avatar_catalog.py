@@ -1,4 +1,4 @@
-"""The avatars on offer: the official cast, and what was uploaded."""
+"""The avatars on offer: the official ones, and what was uploaded."""
 
 import secrets
 from collections.abc import Iterator
@@ -47,53 +47,53 @@ class AvatarCatalog:
         self.failing: set[str] = set()
         self._clock = clock
         self._upload_time = upload_time
-        self._exhibits = {row.avatar_id: row for row in _official_ones()}
+        self._avatars = {row.avatar_id: row for row in _official_ones()}
 
     def __iter__(self) -> Iterator[CatalogAvatar]:
-        return iter(self._exhibits.values())
+        return iter(self._avatars.values())
 
     def find(self, avatar_id: str) -> CatalogAvatar:
-        if exhibit := self._exhibits.get(avatar_id):
-            return exhibit
+        if avatar := self._avatars.get(avatar_id):
+            return avatar
         raise AkoolRefusal(Code.NO_RESOURCE, f"avatar {avatar_id} does not exist")
 
     def find_record(self, record_id: str) -> CatalogAvatar:
-        for exhibit in self:
-            if exhibit.record_id == record_id:
-                return exhibit
+        for avatar in self:
+            if avatar.record_id == record_id:
+                return avatar
         raise AkoolRefusal(Code.NO_RESOURCE, f"avatar record {record_id} does not exist")
 
-    def add(self, exhibit: CatalogAvatar) -> None:
+    def add(self, avatar: CatalogAvatar) -> None:
         """One more, in the list that it names, or in none."""
-        self._exhibits[exhibit.avatar_id] = exhibit
+        self._avatars[avatar.avatar_id] = avatar
 
     def upload(self, avatar_id: str, name: str, video: str) -> CatalogAvatar:
         """Begin to make an avatar of a video."""
-        if avatar_id in self._exhibits:
+        if avatar_id in self._avatars:
             raise AkoolRefusal(Code.EXISTS, f"avatar {avatar_id} already exists")
         made = CatalogAvatar(secrets.token_hex(12), avatar_id, name, video=video, made_at=self._clock.now())
-        self._exhibits[avatar_id] = made
+        self._avatars[avatar_id] = made
         return made
 
-    def state(self, exhibit: CatalogAvatar) -> TrainingState:
+    def state(self, avatar: CatalogAvatar) -> TrainingState:
         """How far the making of it is."""
-        if exhibit.made_at is None:
+        if avatar.made_at is None:
             return TrainingState.READY
-        passed = (self._clock.now() - exhibit.made_at).total_seconds()
+        passed = (self._clock.now() - avatar.made_at).total_seconds()
         if passed < self._upload_time / 3:
             return TrainingState.QUEUEING
         if passed < self._upload_time:
             return TrainingState.PROCESSING
-        return TrainingState.FAILED if exhibit.avatar_id in self.failing else TrainingState.READY
+        return TrainingState.FAILED if avatar.avatar_id in self.failing else TrainingState.READY
 
-    def available(self, exhibit: CatalogAvatar) -> bool:
-        return exhibit.avatar_id not in self.busy and self.state(exhibit) is TrainingState.READY
+    def available(self, avatar: CatalogAvatar) -> bool:
+        return avatar.avatar_id not in self.busy and self.state(avatar) is TrainingState.READY
 
 
 def _official_ones() -> Iterator[CatalogAvatar]:
     for number, character in enumerate((*CHARACTERS, *WEB_CHARACTERS)):
-        exhibit = _official(number, character)
-        yield replace(exhibit, platform="aigc") if character in WEB_CHARACTERS else exhibit
+        avatar = _official(number, character)
+        yield replace(avatar, platform="aigc") if character in WEB_CHARACTERS else avatar
 
 
 def _official(number: int, character: Character) -> CatalogAvatar:

@@ -47,7 +47,7 @@ class Language:
 
 
 @dataclass(frozen=True, slots=True)
-class Briefing:
+class KnowledgeText:
     """A knowledge base that is there from the start."""
 
     knowledge_id: str
@@ -143,8 +143,8 @@ SAMPLES = {
     "zh": "你好，这是我的声音。",
 }
 
-BRIEFINGS = (
-    Briefing(
+KNOWLEDGE = (
+    KnowledgeText(
         "64f8a1b2c3d4e5f6a7b8c9d0",
         "Front desk",
         "Welcome to the Lantern House, I can tell you about rooms, breakfast and the way here.",
@@ -152,7 +152,7 @@ BRIEFINGS = (
         "terrace. Every room has a view of the harbour and free wifi. Check-out is at 11 in the morning. The tram number 4 stops "
         "in front of the door. Dogs are welcome and get a biscuit.",
     ),
-    Briefing(
+    KnowledgeText(
         "64f8a1b2c3d4e5f6a7b8c9d1",
         "Release party",
         "Hello team, ask me anything about the release.",

@@ -9,7 +9,7 @@ from typing import Any, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from adapters.simulator.codes import AkoolRefusal, Code
-from adapters.simulator.fixtures import BRIEFINGS
+from adapters.simulator.fixtures import KNOWLEDGE
 from bot.clock import Clock
 
 NAME_LIMIT, PROLOGUE_LIMIT, PROMPT_LIMIT = 100, 2_000, 10_000
@@ -34,7 +34,7 @@ class KnowledgeDocument:
 class KnowledgeBase:
     """One knowledge base."""
 
-    volume_id: str
+    knowledge_id: str
     created_at: datetime
     updated_at: datetime
     name: str = ""
@@ -57,53 +57,54 @@ class Contents(TypedDict, total=False):
 class SimulatedKnowledgeBases:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._volumes: dict[str, KnowledgeBase] = {}
-        for briefing in reversed(BRIEFINGS):
-            fields: dict[str, Any] = {"name": briefing.name, "prologue": briefing.prologue, "prompt": briefing.prompt}
-            self._volumes[briefing.knowledge_id] = KnowledgeBase(
-                briefing.knowledge_id, clock.now(), clock.now(), **fields
-            )
+        self._bases: dict[str, KnowledgeBase] = {}
+        for text in reversed(KNOWLEDGE):
+            fields: dict[str, Any] = {"name": text.name, "prologue": text.prologue, "prompt": text.prompt}
+            self._bases[text.knowledge_id] = KnowledgeBase(text.knowledge_id, clock.now(), clock.now(), **fields)
 
     def __iter__(self) -> Iterator[KnowledgeBase]:
         """Newest first."""
-        return reversed(list(self._volumes.values()))
+        return reversed(list(self._bases.values()))
 
-    def find(self, volume_id: str) -> KnowledgeBase:
-        if volume := self._volumes.get(volume_id):
-            return volume
+    def find(self, knowledge_id: str) -> KnowledgeBase:
+        if knowledge := self._bases.get(knowledge_id):
+            return knowledge
         raise AkoolRefusal(Code.NO_KNOWLEDGE, "knowledge not found")
 
     def create(self, **contents: Unpack[Contents]) -> KnowledgeBase:
         now = self._clock.now()
         return self._put(KnowledgeBase(secrets.token_hex(12), now, now, **contents))
 
-    def update(self, volume_id: str, **contents: Unpack[Contents]) -> KnowledgeBase:
-        return self._put(replace(self.find(volume_id), updated_at=self._clock.now(), **contents))
+    def update(self, knowledge_id: str, **contents: Unpack[Contents]) -> KnowledgeBase:
+        return self._put(replace(self.find(knowledge_id), updated_at=self._clock.now(), **contents))
 
-    def delete(self, volume_id: str) -> None:
-        del self._volumes[self.find(volume_id).volume_id]
+    def delete(self, knowledge_id: str) -> None:
+        del self._bases[self.find(knowledge_id).knowledge_id]
 
-    def _put(self, volume: KnowledgeBase) -> KnowledgeBase:
-        _check(volume)
-        if volume.name and any(
-            v.name == volume.name and v.volume_id != volume.volume_id for v in self._volumes.values()
+    def _put(self, knowledge: KnowledgeBase) -> KnowledgeBase:
+        _check(knowledge)
+        if knowledge.name and any(
+            each.name == knowledge.name and each.knowledge_id != knowledge.knowledge_id for each in self._bases.values()
         ):
             raise AkoolRefusal(Code.KNOWLEDGE_EXISTS, "knowledge already exists")
-        self._volumes[volume.volume_id] = volume
-        return volume
+        self._bases[knowledge.knowledge_id] = knowledge
+        return knowledge
 
 
-def _check(volume: KnowledgeBase) -> None:
+def _check(knowledge: KnowledgeBase) -> None:
     limits = (("name", NAME_LIMIT), ("prologue", PROLOGUE_LIMIT), ("prompt", PROMPT_LIMIT))
     for field, limit in limits:
-        if len(getattr(volume, field)) > limit:
+        if len(getattr(knowledge, field)) > limit:
             raise AkoolRefusal(Code.BAD_PARAMETER, f"{field} must have at most {limit} characters")
-    _check_papers(volume.docs)
+    _check_documents(knowledge.docs)
 
 
-def _check_papers(papers: Sequence[KnowledgeDocument]) -> None:
-    if any(paper.size > FILE_LIMIT for paper in papers) or sum(paper.size for paper in papers) > FILES_LIMIT:
+def _check_documents(documents: Sequence[KnowledgeDocument]) -> None:
+    if (
+        any(document.size > FILE_LIMIT for document in documents)
+        or sum(document.size for document in documents) > FILES_LIMIT
+    ):
         raise AkoolRefusal(Code.BAD_PARAMETER, "a file may have 100 MB and all files together 500 MB")
-    for paper in papers:
-        if PurePosixPath(urlsplit(paper.url).path).suffix.lower() not in FORMATS:
-            raise AkoolRefusal(Code.BAD_PARAMETER, f"the format of {paper.name} is not supported")
+    for document in documents:
+        if PurePosixPath(urlsplit(document.url).path).suffix.lower() not in FORMATS:
+            raise AkoolRefusal(Code.BAD_PARAMETER, f"the format of {document.name} is not supported")

@@ -163,22 +163,22 @@ class Sessions:
         session.task.cancel()
 
     def _persona(self, booking: Booking) -> Persona:
-        exhibit = self._catalog.find(booking.avatar_id)
-        if self._catalog.state(exhibit) is not TrainingState.READY:
+        avatar = self._catalog.find(booking.avatar_id)
+        if self._catalog.state(avatar) is not TrainingState.READY:
             raise AkoolRefusal(Code.AVATAR_PROCESSING, "live avatar in processing")
-        if not self._catalog.available(exhibit):
+        if not self._catalog.available(avatar):
             raise AkoolRefusal(Code.BUSY, "live avatar processing is busy")
         persona = Persona(
-            exhibit.name,
-            exhibit.job,
-            portrait=exhibit.portrait,
-            gender=exhibit.gender,
-            timbre=exhibit.timbre,
+            avatar.name,
+            avatar.job,
+            portrait=avatar.portrait,
+            gender=avatar.gender,
+            timbre=avatar.timbre,
         )
         if booking.knowledge_id is None:
             return persona
-        volume = self._knowledge_bases.find(booking.knowledge_id)
-        return replace(persona, prologue=volume.prologue, prompt=volume.prompt)
+        knowledge = self._knowledge_bases.find(booking.knowledge_id)
+        return replace(persona, prologue=knowledge.prologue, prompt=knowledge.prompt)
 
     def _opened(self, booking: Booking, persona: Persona, price: float) -> HostedSession:
         session_id = secrets.token_hex(12)

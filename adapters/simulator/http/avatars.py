@@ -52,16 +52,16 @@ class AvatarRoutes:
 
     async def _list(self, request: Request) -> Listing:
         wanted = query(request, AvatarQuery)
-        listed = [exhibit for exhibit in self._catalog if exhibit.platform == wanted.platform]
-        rows = [self._row(request, exhibit) for exhibit in listed]
-        for row, exhibit in zip(rows, listed, strict=True):
-            row.available = self._catalog.available(exhibit)
+        listed = [avatar for avatar in self._catalog if avatar.platform == wanted.platform]
+        rows = [self._row(request, avatar) for avatar in listed]
+        for row, avatar in zip(rows, listed, strict=True):
+            row.available = self._catalog.available(avatar)
         return Listing(count=len(rows), result=wanted.cut(rows))
 
     async def _detail(self, request: Request) -> AvatarRow:
-        exhibit = self._catalog.find(request.query_params.get("avatar_id", ""))
-        row = self._row(request, exhibit)
-        row.platform = exhibit.platform
+        avatar = self._catalog.find(request.query_params.get("avatar_id", ""))
+        row = self._row(request, avatar)
+        row.platform = avatar.platform
         return row
 
     async def _list_v3(self, request: Request) -> list[AvatarRow]:
@@ -77,28 +77,28 @@ class AvatarRoutes:
             gender="female",
         )
         return query(request, Paging).cut(
-            [general, *(self._row(request, exhibit) for exhibit in self._catalog if exhibit.platform == "open")]
+            [general, *(self._row(request, avatar) for avatar in self._catalog if avatar.platform == "open")]
         )
 
     async def _detail_v3(self, request: Request) -> list[AvatarRow]:
         """By the record's `_id`, and an array of one."""
         return [self._row(request, self._catalog.find_record(request.query_params.get("id", "")))]
 
-    def _row(self, request: Request, exhibit: CatalogAvatar) -> AvatarRow:
-        picture = portrait(request, exhibit)
+    def _row(self, request: Request, avatar: CatalogAvatar) -> AvatarRow:
+        picture = portrait(request, avatar)
         return AvatarRow(
-            record_id=exhibit.record_id,
-            origin=2 if exhibit.official else 3,
-            avatar_id=exhibit.avatar_id,
-            voice_id=exhibit.voice_id or msgspec.UNSET,  # seen to be missing on avatars of one's own
-            name=exhibit.name,
-            url=exhibit.video or picture,
+            record_id=avatar.record_id,
+            origin=2 if avatar.official else 3,
+            avatar_id=avatar.avatar_id,
+            voice_id=avatar.voice_id or msgspec.UNSET,  # seen to be missing on avatars of one's own
+            name=avatar.name,
+            url=avatar.video or picture,
             thumbnail=picture,
-            gender=exhibit.gender,
-            status=int(self._catalog.state(exhibit)),
+            gender=avatar.gender,
+            status=int(self._catalog.state(avatar)),
         )
 
 
-def portrait(request: Request, exhibit: CatalogAvatar) -> str:
+def portrait(request: Request, avatar: CatalogAvatar) -> str:
     """Where this server shows what an avatar looks like."""
-    return f"{request.base_url}static/avatars/{exhibit.portrait}.svg"
+    return f"{request.base_url}static/avatars/{avatar.portrait}.svg"

@@ -38,7 +38,7 @@ class KnowledgeRoutes:
         """A bare array, as the live service was seen to answer."""
         wanted = query(request, KnowledgeQuery)
         return wanted.cut(
-            [_row(volume) for volume in self._knowledge_bases if wanted.name.lower() in volume.name.lower()]
+            [_row(knowledge) for knowledge in self._knowledge_bases if wanted.name.lower() in knowledge.name.lower()]
         )
 
     async def _create(self, request: Request) -> KnowledgeRow:
@@ -78,16 +78,16 @@ def _contents(wanted: WriteKnowledge) -> Contents:
     return contents
 
 
-def _row(volume: KnowledgeBase) -> KnowledgeRow:
+def _row(knowledge: KnowledgeBase) -> KnowledgeRow:
     return KnowledgeRow(
-        knowledge_id=volume.volume_id,
-        name=volume.name,
-        prologue=volume.prologue,
-        prompt=volume.prompt,
-        docs=[DocumentRow(name=paper.name, url=paper.url, size=paper.size) for paper in volume.docs],
-        urls=list(volume.urls),
-        create_time=_millis(volume.created_at),
-        update_time=_millis(volume.updated_at),
+        knowledge_id=knowledge.knowledge_id,
+        name=knowledge.name,
+        prologue=knowledge.prologue,
+        prompt=knowledge.prompt,
+        docs=[DocumentRow(name=document.name, url=document.url, size=document.size) for document in knowledge.docs],
+        urls=list(knowledge.urls),
+        create_time=_millis(knowledge.created_at),
+        update_time=_millis(knowledge.updated_at),
     )
 
 
