@@ -145,7 +145,7 @@ def test_a_few_calls_do_not_wait() -> None:
     assert {at - found[0][1] for _, at in found} == {0.0}
 
 
-def test_what_waited_for_a_bucket_is_counted_when_it_is_made() -> None:
+def test_what_waits_for_a_bucket_is_counted_when_made() -> None:
     """Thirty calls wait for a bucket to fill up again; others are made all the time."""
 
     async def main() -> list[float]:
@@ -169,7 +169,7 @@ def test_what_waited_for_a_bucket_is_counted_when_it_is_made() -> None:
     assert max(sum(start <= at <= start + 1 for at in times) for start in times) <= DISCORDS_LIMIT
 
 
-def test_who_gives_up_its_turn_holds_no_place_in_its_bucket() -> None:
+def test_who_gives_up_holds_no_place_in_its_bucket() -> None:
     async def main() -> None:
         bucket, budget = Bucket(), calls_of_bot(LocalBudgets())
         await budget.pause(60)
