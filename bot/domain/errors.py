@@ -28,6 +28,10 @@ class StoreAway(StoreUnavailable):
     """The storage is not reached, or too busy: what it did not take now it takes later."""
 
 
+class StoreBusy(StoreAway):
+    """The storage is there and did not come to an end of this in time. Another try may, unless it is this that always takes too long."""
+
+
 IN_DOUBT = "That may not have been taken. Please look before you do it again."
 
 

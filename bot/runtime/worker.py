@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from bot.domain.conversations import ConversationRef
-from bot.domain.errors import StoreUnavailable
+from bot.domain.errors import StoreBusy, StoreUnavailable
 from bot.domain.sessions import EndReason
 from bot.media.events import SessionWrites
 from bot.ports.processes import Hint, HintKind, Hints
@@ -312,10 +312,10 @@ class Worker:
 
 
 def _is_the_storages(error: Exception) -> bool:
-    """Whether nothing but the storage is to blame."""
+    """Whether nothing but the storage is to blame. Of what it is always too slow for, the run is."""
     if isinstance(error, ExceptionGroup):
-        return error.split(StoreUnavailable)[1] is None
-    return isinstance(error, StoreUnavailable)
+        return all(map(_is_the_storages, error.exceptions))
+    return isinstance(error, StoreUnavailable) and not isinstance(error, StoreBusy)
 
 
 # ---------------------------------------------------------------- what it gives away

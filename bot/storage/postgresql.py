@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from bot.domain.errors import SettingsError, StoreAway, StoreUnavailable, WriteInDoubt
+from bot.domain.errors import SettingsError, StoreAway, StoreBusy, StoreUnavailable, WriteInDoubt
 from bot.process_roles import ALL_ROLES, ProcessRole
 from bot.storage.connections import (
     STANDARD_SIZE,
@@ -57,7 +57,10 @@ AGAIN_WITHIN_S: Final = 1.5
 ONCE: Final = frozenset({"one_row_per_event", "one_session_per_place"})
 """Unique indexes that two who look at the same moment meet in: who looks again sees the other."""
 
-PASSES_LATER: Final = frozenset({"25006", "40001", "40P01", "53100", "53200", "53300", "55P03", "57014", "lock order"})
+TOO_LONG: Final = "57014"
+"""Its time ran out: a statement's, or that of what it waited for."""
+
+PASSES_LATER: Final = frozenset({"25006", "40001", "40P01", "53100", "53200", "53300", "55P03", "lock order"})
 """Of a server that is there, and takes nothing for now: one that still follows another, one that is full or too busy."""
 
 _NAMED: Final = {"application_name": "avatarbot"}
@@ -295,6 +298,8 @@ def told(error: Exception) -> StoreUnavailable:
 def _kind(error: Exception) -> type[StoreUnavailable]:
     if _is_away(error):
         return DatabaseAway
+    if _state(error) == TOO_LONG:
+        return StoreBusy
     return StoreAway if _state(error) in PASSES_LATER else StoreUnavailable
 
 

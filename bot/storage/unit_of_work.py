@@ -3,6 +3,7 @@ admission, where what is decided on is read and what was decided is written in o
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,7 +13,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar
 from bot.clock import new_id
 from bot.commands.options import ChannelSettings
 from bot.domain.conversations import ConversationRef, MessageRef, Suggestion
-from bot.domain.errors import StoreAway
+from bot.domain.errors import StoreAway, StoreBusy
 from bot.domain.hook_events import EventType
 from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus, Shown
@@ -71,8 +72,15 @@ AGAIN_FIRST_S, AGAIN_MOST_S = 0.1, 1.0
 """Between two tries to reach a storage that is away."""
 
 
+BUSY_FOR_S = 120.0
+"""Seconds after which what takes too long each time is given up: it is to blame, and not what the database has to do besides."""
+
+
 class PatientTransactions(Generic[Tx]):
-    """They wait for a storage that is away, however long that takes. What was in doubt is done again, which changes nothing."""
+    """They wait for a storage that is away, however long that takes. What was in doubt is done again, which changes nothing.
+
+    Raises `StoreBusy` for what took too long at each try of two minutes.
+    """
 
     def __init__(self, transactions: Transactions[Tx]) -> None:
         self._transactions = transactions
@@ -88,13 +96,20 @@ class PatientTransactions(Generic[Tx]):
 
 
 async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
-    pause = AGAIN_FIRST_S
+    """Raises `StoreBusy` for what takes too long each time, for so long."""
+    pause, busy_since = AGAIN_FIRST_S, math.inf
     while True:
+        now = asyncio.get_running_loop().time()
         try:
             return await ask()
+        except StoreBusy:
+            busy_since = min(busy_since, now)
+            if now - busy_since >= BUSY_FOR_S:
+                raise
         except StoreAway:
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, AGAIN_MOST_S)
+            busy_since = math.inf
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, AGAIN_MOST_S)
 
 
 class Repository(Generic[Tx]):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.clock import new_id
 from bot.delivery.rate_limiter import Priority
-from bot.domain.errors import AvatarbotError, PlaceGone, PlatformError, StoreUnavailable, Throttled
+from bot.domain.errors import AvatarbotError, PlaceGone, PlatformError, StoreBusy, StoreUnavailable, Throttled
 from bot.domain.posts import Addressee, Delivery, Speaker, TranscriptLine, byline
 from bot.media.events import Caption
 from bot.ports.avatar import AvatarEvent, Utterance
@@ -125,7 +125,7 @@ class TranscriptPublisher:
     # ------------------------------------------------------------ the writing
 
     async def run(self) -> None:
-        """Write and post until closed. Raises `PlaceGone` and `LeaseLost`."""
+        """Write and post until closed. Raises `PlaceGone`, `LeaseLost` and `StoreBusy`."""
         tasks = [asyncio.create_task(work, name="transcript") for work in (self._save_all(), self._post_all())]
         try:
             await asyncio.gather(*tasks)
@@ -157,6 +157,8 @@ class TranscriptPublisher:
             try:
                 await self._save(each for each in self._entries if each.pressing or self._now() >= each.next_save)
                 failing = False
+            except StoreBusy:
+                raise
             except StoreUnavailable as error:
                 self._warn("what is said is not saved yet", error, first=not failing)
                 self._look_in(SAVE_EVERY)
@@ -220,7 +222,7 @@ class TranscriptPublisher:
             except Throttled as throttled:
                 self._context.services.metrics.throttled.labels(self._context.session.place.platform).inc()
                 wait = throttled.retry_after
-            except PlaceGone:
+            except (PlaceGone, StoreBusy):
                 raise
             except (PlatformError, StoreUnavailable) as error:
                 self._warn("what is said is not posted yet", error, first=retry == RETRY_FIRST)

@@ -53,7 +53,7 @@ class Storage(Protocol):
 
     def patient(self) -> "Storage":
         """The same, whose reads and writes wait while the storage is away (`StoreAway`), until they are cancelled: for who cannot go on
-        without, and would lose something by ending.
+        without, and would lose something by ending. What takes too long each time for two minutes raises `StoreBusy`.
         """
         ...
 

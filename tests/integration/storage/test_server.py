@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL
 from bot.app import doctor
 from bot.app.operations import back_up
 from bot.app.wiring import BESIDE_THE_SERVICE, open_storage
-from bot.domain.errors import SettingsError
+from bot.domain.errors import SettingsError, StoreBusy
 from bot.settings import Settings
 from bot.storage.connections import DatabaseAway, PoolSize
 from bot.storage.encryption import Cipher
@@ -146,6 +146,12 @@ async def test_a_lost_connections_work_is_run_again(url: URL) -> None:
         assert await store.read(lambda c: c.execute(text("SELECT count(*) FROM workspaces")).scalar_one()) == 1
     assert len(set(runs)) == 2
     assert retried == ["57P01"]
+
+
+async def test_what_takes_too_long_is_not_a_database_away(url: URL) -> None:
+    async with Store.open(url, Cipher((KEY,)), PoolSize(1, 1)) as store:
+        with pytest.raises(StoreBusy, match="busy"):
+            await store.write(lambda connection: connection.execute(text("SELECT pg_sleep(60)")))
 
 
 async def test_a_lost_database_refuses_all_who_wait(url: URL) -> None:

@@ -1,0 +1,77 @@
+"""A storage that is there, and never comes to the end of one thing."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
+
+from bot.domain.errors import StoreBusy
+from bot.domain.sessions import EndReason, SessionStatus
+from bot.runtime.session_runner import MOST_ATTEMPTS
+from bot.runtime.status_card import ENDINGS
+from bot.runtime.turns import UNHEARD
+from bot.storage.memory import MemoryStorage
+from bot.storage.memory.rows import Data, ProviderSessionRow, Rows, UtteranceRow
+from bot.storage.unit_of_work import BUSY_FOR_S
+from bot.testing.virtual_time import run_virtual
+from tests.memory_fixture import MemoryWorld, Surroundings
+
+R = TypeVar("R")
+
+
+class SlowRows(Rows[str, R]):
+    """A transaction that writes one of them takes too long."""
+
+    slow = True
+
+    def put(self, key: str, row: R) -> None:
+        if self.slow:
+            raise StoreBusy("The database is busy. Please try again in a moment.", "57014")
+        super().put(key, row)
+
+
+@contextlib.asynccontextmanager
+async def world_on(data: Data) -> AsyncIterator[MemoryWorld]:
+    surroundings = Surroundings()
+    surroundings.storage = MemoryStorage(surroundings.clock, data)
+    async with contextlib.aclosing(surroundings.provider), surroundings.service() as world:
+        await world.room.command("start")
+        yield world
+
+
+def answered_in_vain(then: Callable[[SlowRows[UtteranceRow]], None], told: Callable[[MemoryWorld], bool]) -> None:
+    """Almost two minutes after the avatar said something that cannot be written down."""
+
+    async def story() -> None:
+        rows = SlowRows[UtteranceRow]()
+        async with world_on(Data(utterances=rows)) as world:
+            await world.live()
+            await world.room.say("Hello", world.room.thread)
+            await asyncio.sleep(BUSY_FOR_S - 10)
+            assert world.room.finals == []
+            then(rows)
+            await world.until(lambda: told(world))
+            assert world.room.card.status is SessionStatus.LIVE
+
+    run_virtual(story())
+
+
+def test_what_took_too_long_for_a_while_is_written_then() -> None:
+    def mended(rows: SlowRows[UtteranceRow]) -> None:
+        rows.slow = False
+
+    answered_in_vain(mended, lambda world: bool(world.room.finals))
+
+
+def test_what_always_takes_too_long_keeps_nobody_waiting() -> None:
+    answered_in_vain(lambda _: None, lambda world: UNHEARD in world.room.answers())
+
+
+def test_a_start_that_always_takes_too_long_is_given_up() -> None:
+    async def story() -> None:
+        async with world_on(Data(provider_sessions=SlowRows[ProviderSessionRow]())) as world:
+            within = MOST_ATTEMPTS * (BUSY_FOR_S + 10)
+            await world.until(lambda: world.room.answers() == [ENDINGS[EndReason.ERROR]], within)
+            assert world.room.card.status is SessionStatus.ENDED
+
+    run_virtual(story())
