@@ -159,6 +159,11 @@ class TranscriptEntry:
         return self.record.final and not self.silent
 
     @property
+    def unsaved(self) -> bool:
+        """Whether its row does not hold all of it yet."""
+        return not self.announcement and self.record != self.saved
+
+    @property
     def visible(self) -> bool:
         """Whether there is anything of it to show in the thread."""
         return not self.silent and bool(self.record.text.strip())

@@ -61,7 +61,8 @@ class TranscriptPublisher:
         if entry not in self._entries:  # new, or posted as final and open again
             self._entries.append(entry)
         ended = self._context.services.clock.now() if utterance.final else None
-        entry.record = replace(entry.record, text=text, final=utterance.final, ended_at=ended)
+        shown = utterance.final and entry.silent
+        entry.record = replace(entry.record, text=text, final=utterance.final, shown=shown, ended_at=ended)
         to = entry.answers.name if entry.answers else ""
         caption = Caption(entry.record.id, utterance.speaker, text, utterance.final, to=to)
         self._context.services.events.publish(self._context.session.id, caption)
@@ -100,7 +101,8 @@ class TranscriptPublisher:
     def _resumed(self, record: UtteranceRecord) -> TranscriptEntry:
         """What still comes of it goes on behind what was heard before, for we do not know how much is missing between."""
         text = record.text if record.final else record.text + LOST
-        done = replace(record, text=text, final=True, ended_at=record.ended_at or self._context.services.clock.now())
+        ended = record.ended_at or self._context.services.clock.now()
+        done = replace(record, text=text, final=True, shown=False, ended_at=ended)
         saved = replace(record, shown=False) if record.final else None
         return TranscriptEntry(
             done, self._name(record.speaker), self._now(), resumed=True, saved=saved, before=text and f"{text} "
@@ -143,8 +145,8 @@ class TranscriptPublisher:
         """
         for entry in tuple(self._entries):
             if not entry.record.final:
-                now = self._context.services.clock.now()
-                entry.record = replace(entry.record, text=entry.record.text + LOST, final=True, ended_at=now)
+                record, now = entry.record, self._context.services.clock.now()
+                entry.record = replace(record, text=record.text + LOST, final=True, shown=entry.silent, ended_at=now)
         await self._save(self._entries)
         self._closing = True
         self._notify()
@@ -172,7 +174,7 @@ class TranscriptPublisher:
 
     def _set_alarm(self) -> None:
         """For when the next of what is unsaved is due."""
-        moments = [entry.next_save for entry in self._entries if self._unsaved(entry)]
+        moments = [entry.next_save for entry in self._entries if entry.unsaved]
         self._look_in(min(moments) - self._now() if moments else None)
 
     def _look_in(self, seconds: float | None) -> None:
@@ -180,18 +182,12 @@ class TranscriptPublisher:
             self._alarm.cancel()
         self._alarm = None if seconds is None else asyncio.get_running_loop().call_later(seconds, self._to_save.set)
 
-    def _unsaved(self, entry: TranscriptEntry) -> UtteranceRecord | None:
-        """What is to be saved of it, if anything."""
-        shown = entry.record.final and entry.silent
-        stored = entry.record if entry.record.shown == shown else replace(entry.record, shown=shown)
-        return None if entry.announcement or stored == entry.saved else stored
-
     async def _save(
         self, entries: Iterable[TranscriptEntry], alongside: Callable[[FencedWrites], object] | None = None
     ) -> None:
         """In one transaction. What is not posted is done with then."""
         async with self._saving:
-            unsaved = [(entry, stored) for entry in entries if (stored := self._unsaved(entry))]
+            unsaved = [(entry, entry.record) for entry in entries if entry.unsaved]
             if unsaved or alongside:
                 await self._write(unsaved, alongside)
         self._set_alarm()
@@ -206,7 +202,7 @@ class TranscriptPublisher:
                 alongside(run)
         for entry, stored in unsaved:
             entry.saved, entry.next_save = stored, self._now() + SAVE_EVERY
-            if stored.shown and self._unsaved(entry) is None:
+            if stored.shown and not entry.unsaved:
                 self._entries.remove(entry)
 
     # ------------------------------------------------------------ the posting
