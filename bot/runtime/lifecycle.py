@@ -14,6 +14,9 @@ WARNINGS = (timedelta(minutes=5), timedelta(minutes=1))
 LOOK_EVERY = 2.0
 """Seconds between two looks at the clock."""
 
+TOGETHER_S = 0.25
+"""Sessions look at the same moments, so many seconds apart: waking the process costs more than a look."""
+
 ASK_BUDGET_EVERY = 60.0
 """Seconds between two questions whether the payer's day has another provider session."""
 
@@ -42,7 +45,7 @@ class LifecycleTimer:
     async def run(self) -> None:
         """Watch the time until cancelled. Raises what a renewal raises."""
         while True:
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(LOOK_EVERY - asyncio.get_running_loop().time() % TOGETHER_S)
             await self._look()
 
     async def _look(self) -> None:
