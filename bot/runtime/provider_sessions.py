@@ -16,7 +16,7 @@ from bot.domain.errors import (
     RoomError,
     Verdict,
 )
-from bot.domain.sessions import SessionSpec, SessionStatus
+from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.ports.avatar import (
     AdjustableAvatar,
     Avatar,
@@ -44,6 +44,9 @@ ASKED_AGAIN = timedelta(seconds=2)
 
 TOKEN_LASTS = timedelta(seconds=30)
 """From the word that our token is about to expire until it does. None is renewed, so the room is changed."""
+
+ENDS_EARLY = timedelta(seconds=3)
+"""By which a room may end before we take it to: its provider counts from when it was asked."""
 
 HEARD_OUT_S = 15.0
 """For which a renewal waits for somebody who speaks aloud: their words would be cut in two."""
@@ -246,12 +249,21 @@ class ProviderSessions:
             if gone.reason is LossReason.THROWN_OUT:
                 raise ThrownOut
             log.info("connection lost", session=self._context.session.id, reason=gone.reason, detail=gone.detail)
+            if self._was_the_last():
+                self._context.end(EndReason.EXPIRED)
+                continue
             await self._context.become(SessionStatus.RECONNECTING, "The connection was lost. Joining again …")
             await self.leave()  # a turn that waits for it ends now, and frees the lock
             async with self._changing, self._context.turn_lock:
                 if self._context.avatar is None:  # it may have been renewed meanwhile
                     await self._mend(gone)
             await self._context.become(SessionStatus.LIVE)
+
+    def _was_the_last(self) -> bool:
+        """Whether what was paid is used up, at a provider that lets nothing follow."""
+        ends_at = self._context.ends_at
+        over = ends_at is not None and self._now() >= ends_at - ENDS_EARLY
+        return over and not self._context.services.provider.limits.renews
 
     async def _mend(self, gone: AvatarGone) -> None:
         """A broken link is joined again; an expired token needs a new provider session."""
