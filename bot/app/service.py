@@ -18,7 +18,7 @@ from bot.domain.disclosure import Disclosures
 from bot.domain.errors import AvatarbotError, PlatformError, SettingsError, StoreUnavailable
 from bot.ingress.gateway import Gateway
 from bot.ingress.inbox import Inbox
-from bot.jobs import credit, reaper, retention, scheduler, upload_poller
+from bot.jobs import reaper, retention, scheduler, upload_poller
 from bot.jobs.connections import Connections
 from bot.jobs.scheduler import Job, JobHolder, run_periodically
 from bot.jobs.webhooks import WebhookSender
@@ -61,6 +61,9 @@ log = structlog.get_logger(__name__)
 
 RESTART_FIRST, RESTART_MOST = 1.0, 60.0
 """Seconds before a platform that failed is started again, at first and at most."""
+
+CREDIT_EVERY = 3_600.0
+"""Seconds between two looks at what is left in the operator's account."""
 
 DATABASE_EVERY = 10.0
 """Seconds between two looks whether the database is still the file that was opened, and sound."""
@@ -334,7 +337,7 @@ class Service:
         yield Job(
             "uploads", upload_poller.UploadPoller(services).look, upload_poller.LOOK_EVERY, self._queries.uploads_due
         )
-        yield Job("credit", credit.CreditReader(services).read, credit.READ_EVERY)
+        yield Job("credit", services.accounts.note_credit, CREDIT_EVERY)
         yield Job("leavers", retention.Leavers(services).look, every)
 
     async def _watch_database(self, working: asyncio.Task[None]) -> None:

@@ -120,6 +120,14 @@ class ProviderAccounts:
             await self._warn(own.giver, sentence)
         return sentence
 
+    async def note_credit(self) -> None:
+        """Write down what is left in the operator's account, so that the books can be compared with it.
+
+        Raises `ProviderError` and `StoreUnavailable`.
+        """
+        if account := self.operator.provider.capabilities.credit:
+            await self._storage.ledger.note_credit(await account.credit())
+
     def _opened(self, own: OwnAccount) -> Account:
         """Raises `ProviderError` where the provider takes no keys any more."""
         if own.id not in self._open:
