@@ -42,6 +42,9 @@ MANY: Mapping[str, Sequence[str]] = {
 NAMED = {"application_name": "{process}"}
 """What the audit knows a process by."""
 
+AWAKE_S = 150.0
+"""Whoever says something that often keeps their avatar awake."""
+
 UNEVEN = 1.4
 """Times the mean of those who could have taken it."""
 
@@ -120,12 +123,13 @@ class World:
 
     @contextlib.asynccontextmanager
     async def talk(self, every: float, people: int | None = None) -> AsyncIterator[None]:
-        """So many of them, or all, talk while the block runs, each about once in so many seconds."""
+        """So many of them, or all, talk while the block runs, each about once in so many seconds; the others so that nobody falls asleep."""
         stop = asyncio.Event()
         self.talking = self.dice.sample(self.talkers, people or len(self.talkers))
         async with asyncio.TaskGroup() as group:
-            for talker in self.talking:
-                group.create_task(talker.talk(self.thread(talker), stop, Random(self.dice.random()), every))
+            for talker in self.talkers:
+                pace = every if talker in self.talking else AWAKE_S
+                group.create_task(talker.talk(self.thread(talker), stop, Random(self.dice.random()), pace))
             try:
                 yield
             finally:
@@ -135,10 +139,6 @@ class World:
         """Until everybody who talks has said so much more."""
         wanted = {id(talker): len(talker.said) + more for talker in self.talking}
         await until(lambda: all(len(talker.said) >= wanted[id(talker)] for talker in self.talking))
-
-    async def all_say(self) -> None:
-        """Everybody once, also who kept silent so far."""
-        await asyncio.gather(*(talker.say(self.thread(talker)) for talker in self.talkers))
 
     # ------------------------------------------------ what happens to processes and the server
 
