@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 
+from bot.tasks import rest
+
 
 @dataclass(frozen=True)
 class Place:
@@ -73,7 +75,7 @@ class Talker(ABC):
 
     async def talk(self, thread: str, stop: asyncio.Event, dice: Random, every: float) -> None:
         """One message after the other until told to stop."""
-        await asyncio.sleep(dice.uniform(0, every))
+        await rest(stop, dice.uniform(0, every))
         while not stop.is_set():
             await self.say(thread)
-            await asyncio.sleep(dice.uniform(0.7, 1.3) * every)
+            await rest(stop, dice.uniform(0.7, 1.3) * every)
