@@ -29,6 +29,18 @@ async def test_a_few_behind_a_pooler_lose_nothing(tmp_path: Path) -> None:
         await little_happens(world)
 
 
+@pytest.mark.soak
+async def test_who_freezes_and_comes_back_writes_nothing(tmp_path: Path) -> None:
+    """What taking out a fence or the lock of claims shows in."""
+    async with installed(tmp_path, FEW_TOWNS, FEW) as world:
+        await world.begin(ON_SLACK, ON_DISCORD)
+        async with world.talk(every=2):
+            for _ in range(3):
+                await world.freeze(world.busiest(), FROZEN_S)
+                await world.each_says(1)
+        await hold(world)
+
+
 async def little_happens(world: World) -> None:
     """One process is killed, one is replaced, and the server fails once, while everybody talks."""
     await world.begin(ON_SLACK, ON_DISCORD)
