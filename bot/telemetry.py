@@ -311,7 +311,7 @@ class RecentProblem:
 
 
 class RecentProblems:
-    """Kinds of them, the last `KEPT`. A processor of structlog's, which changes nothing."""
+    """The last `KEPT` kinds of problems. A processor of structlog's, which changes nothing."""
 
     def __init__(self) -> None:
         self._kinds: deque[RecentProblem] = deque(maxlen=KEPT)
@@ -335,4 +335,4 @@ class RecentProblems:
 
 
 RECENT = RecentProblems()
-"""Of this process."""
+"""The problems of this process."""

@@ -36,7 +36,7 @@ COLUMNS = ("NAME", "PLACES", "COMMANDS", "MINUTES A DAY", "EXPIRES (UTC)")
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """What was typed."""
+    """A token as an operator asks for it, not checked yet."""
 
     name: str
     places: Sequence[str]

@@ -32,7 +32,7 @@ FAILED_COLUMNS = ("EVENT", "HOOK", "TYPE", "HAPPENED (UTC)", "ATTEMPTS", "REASON
 
 @dataclass(frozen=True, slots=True)
 class HookRequest:
-    """What was typed."""
+    """A hook as an operator asks for it, not checked yet."""
 
     url: str
     events: Sequence[str]

@@ -25,7 +25,7 @@ MOST_BYTES = 1_000_000
 
 
 class _StatusAnswer(msgspec.Struct, frozen=True):
-    """What is read of it."""
+    """What is read of the answer of the service that runs here."""
 
     process: ProcessStatus
 

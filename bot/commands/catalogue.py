@@ -10,7 +10,7 @@ from bot.domain.provider import Capability, Offer
 
 
 class CommandKind(StrEnum):
-    """How a verb travels."""
+    """Whether a verb changes a session or asks something."""
 
     CHANGE = "change"  # of a session: through the inbox
     QUESTION = "question"  # everything else: answered directly, needs no session

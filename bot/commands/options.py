@@ -37,7 +37,7 @@ class StartOptions:
 
 @dataclass(frozen=True, slots=True)
 class ActOptions:
-    """At least one is given."""
+    """A gesture and a face, of which at least one is given."""
 
     action: str | None
     expression: str | None

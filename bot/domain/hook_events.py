@@ -125,7 +125,7 @@ D = TypeVar("D", bound=SessionPayload)
 
 
 class EventPayload(msgspec.Struct, Generic[D], frozen=True):
-    """All of it."""
+    """The whole payload."""
 
     type: EventType
     timestamp: datetime

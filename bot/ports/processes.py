@@ -76,7 +76,7 @@ class NoHints:
 
 @dataclass(frozen=True, slots=True)
 class HeldShards:
-    """Of the `count` parts (shards) into which a platform divides what it delivers, those that a process has."""
+    """The shards that a process has, of the `count` into which a platform divides what it delivers."""
 
     count: int
     numbers: frozenset[int]
@@ -148,12 +148,12 @@ class Budgets(Protocol):
 
 
 def loop_time() -> float:
-    """The running loop's."""
+    """The running loop's time, in seconds."""
     return asyncio.get_running_loop().time()
 
 
 class LocalBudget:
-    """Of a process that is alone."""
+    """`CallBudget` of a process that is alone. `seconds` tells the time, from wherever it began."""
 
     def __init__(self, rate: CallRate, seconds: Callable[[], float] = loop_time) -> None:
         self._rate = rate

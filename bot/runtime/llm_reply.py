@@ -36,7 +36,7 @@ USUAL_PROMPT = (
 
 @dataclass(slots=True)
 class LlmReply:
-    """One answer on its way."""
+    """One answer of the language model, spoken while it is written."""
 
     context: SessionContext
     row: InboxRecord

@@ -79,7 +79,7 @@ async def _write_down(context: SessionContext, row_id: str, account: Account, cr
 
 
 class _Closing:
-    """Of what is not written down. `began` is when the last try did: with that it ended."""
+    """Closes what was created and is not written down. `began` is when the last try began: the session counts as ended then."""
 
     def __init__(self, context: SessionContext, account: Account, provider_id: str) -> None:
         self._context = context

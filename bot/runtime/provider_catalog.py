@@ -42,6 +42,8 @@ ReadList = Callable[[], Awaitable[Sequence[T]]]
 
 
 class ListSource(Protocol[T_co]):
+    """Where one list is read."""
+
     fresh_for: float
     """Seconds after which what it gave is asked for again by whoever looks."""
 

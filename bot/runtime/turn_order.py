@@ -223,7 +223,7 @@ BEHIND_AT_MOST = 150.0
 
 @dataclass(slots=True)
 class TurnInFlight:
-    """Times are the loop's."""
+    """The turn that the avatar was given, and what was heard of it. Times are the loop's."""
 
     row: InboxRecord
     began: float

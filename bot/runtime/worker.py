@@ -329,7 +329,7 @@ FOR_LONG = 60.0
 
 
 class Balance:
-    """Of one worker. What it gives away is left at a quiet moment and joined again elsewhere, in the same room."""
+    """Which sessions one worker gives away. They are left at a quiet moment and joined again elsewhere, in the same room."""
 
     def __init__(self) -> None:
         self._since: float | None = None  # in the loop's time

@@ -167,7 +167,7 @@ class WorkerRepository(Protocol):
 
 
 class ReceivingRepository(Protocol):
-    """Everything raises `StoreUnavailable`."""
+    """What gateways share among themselves. Everything raises `StoreUnavailable`."""
 
     async def others_receive(self, worker_id: str) -> bool:
         """Whether other living processes have the role of a gateway."""

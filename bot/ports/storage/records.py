@@ -200,7 +200,7 @@ class InboxState(StrEnum):
 
 
 class InboxOutcome(StrEnum):
-    """What came of something accepted."""
+    """What became of a row that was accepted."""
 
     NONE = ""  # nothing yet
     DONE = "done"

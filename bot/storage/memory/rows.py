@@ -231,7 +231,7 @@ class ListRow:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Everything that is kept."""
+    """All rows of a storage, by table."""
 
     away: asyncio.Event = field(default_factory=asyncio.Event)
     """While it is set, nothing is read or written."""

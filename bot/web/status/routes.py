@@ -31,7 +31,9 @@ STOPPING = "stopping"
 
 @dataclass(frozen=True, slots=True)
 class WaitingTime:
-    """Of so many: half were no longer than `half` seconds, 95 of 100 no longer than `most`; None where that is longer than is counted."""
+    """How long people waited: of `count` times half were no longer than `half` seconds and 95 of 100 no longer than `most`; None where that is
+    longer than is counted.
+    """
 
     what: str
     count: int
@@ -41,7 +43,7 @@ class WaitingTime:
 
 @dataclass(frozen=True, slots=True)
 class ProviderCalls:
-    """Since the process began."""
+    """Calls to the provider since the process began."""
 
     name: str
     calls: int

@@ -15,7 +15,10 @@ from bot.web.viewer.wire import on_wire, pack
 
 
 class FrameBackpressure:
-    """Times are seconds of one clock that never goes back; numbers grow from frame to frame."""
+    """Which frames are sent to one page: none beyond what it can take, and after a gap none before the next key frame.
+
+    Times are seconds of one clock that never goes back; numbers grow from frame to frame.
+    """
 
     def __init__(self) -> None:
         self._unacknowledged: deque[tuple[int, float]] = deque()
