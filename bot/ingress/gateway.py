@@ -43,7 +43,7 @@ ASK_WITHIN = 1.5
 """Seconds; a list of choices that comes later is of no use."""
 
 ANSWERED_WITHIN = 1.5
-"""Seconds for which a second delivery waits for the answer to the first: Slack waits for three in all."""
+"""Seconds for which a second delivery waits for the answer to the first: a platform waits for three in all."""
 
 LOOK_AGAIN = 0.25
 """Seconds."""
