@@ -84,7 +84,7 @@ class Column:
     def show(self, name: str) -> None:
         took = [1_000 * each for each in self.took]
         print(
-            f"{name:20} {len(took):>8} {statistics.median(took):>8.1f} {percentile(took, 95):>8.1f} {percentile(took, 99):>8.1f}"
+            f"{name:20} {len(took):>8} {percentile(took, 10):>8.1f} {statistics.median(took):>8.1f} {percentile(took, 95):>8.1f} {percentile(took, 99):>8.1f}"
             f" {1_000 * median_of(self.waits):>14.1f} {1_000 * self.cpu / len(took):>8.1f}"
         )
 
@@ -111,7 +111,9 @@ async def main(asked: argparse.Namespace) -> int:
         with database_on(there) as url:
             notify = bare_notify(url)
     print(f"{load()}; NOTIFY alone: p50 {notify:.1f} ms\n")
-    print(f"{'':20} {'messages':>8} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8} {'packet p50 ms':>14} {'CPU ms':>8}")
+    print(
+        f"{'':20} {'messages':>8} {'p10 ms':>8} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8} {'packet p50 ms':>14} {'CPU ms':>8}"
+    )
     for name, column in columns.items():
         column.show(name)
     one, hints = (statistics.median(columns[name].took) for name in (ONE, HINTS))

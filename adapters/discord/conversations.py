@@ -4,6 +4,7 @@ Discord delivers messages once, so what was said in a gap is looked up afterward
 """
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final
@@ -212,8 +213,17 @@ class Backfill:
         self._gone = gone
         self._again_s = again_s
         self._shards: set[int] = set()
+        self._noted: dict[int, Mapping[ConversationRef, int]] = {}
         self._gaps: dict[ConversationRef, int] = {}
         self._due = asyncio.Event()
+
+    async def note(self, shard_id: int) -> None:
+        """Up to where a shard's conversations were heard before its session begins: what is heard from then on does not tell of the gap.
+
+        What could not be noted counts as it is known once the session has begun.
+        """
+        with contextlib.suppress(StoreUnavailable):
+            self._noted.setdefault(shard_id, await self._talks({shard_id}))
 
     def missed(self, shard_id: int) -> None:
         """What was said in a shard's conversations may not have been delivered."""
@@ -242,8 +252,9 @@ class Backfill:
             log.warning("what was said meanwhile is looked up later", reason=error.detail)
             return False
         self._shards -= shards
+        noted = {place: newest for shard in shards for place, newest in self._noted.pop(shard, {}).items()}
         for place, newest in talks.items():
-            self._gaps[place] = min(newest, self._gaps.get(place, newest))
+            self._gaps[place] = min(newest, noted.get(place, newest), self._gaps.get(place, newest))
         return True
 
     async def _look(self) -> bool:

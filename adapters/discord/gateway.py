@@ -46,6 +46,10 @@ ELSEWHERE = (
 class GatewayEvents(Protocol):
     """What the client tells."""
 
+    async def connecting(self, shard_id: int) -> None:
+        """A new session of a shard begins; nothing is delivered of it yet."""
+        ...
+
     async def connected(self, shard_id: int) -> None: ...
 
     async def interaction(self, interaction: discord.Interaction) -> None: ...
@@ -132,6 +136,7 @@ class AvatarClient(discord.AutoShardedClient):
         self._survive_payloads()
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:  # noqa: ARG002
+        await self._events.connecting(shard_id or 0)
         await self._identify_limiter.turn(shard_id or 0)
 
     async def setup_hook(self) -> None:

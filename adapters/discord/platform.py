@@ -191,6 +191,9 @@ class DiscordPlatform(DiscordPublisher):
 
     # ------------------------------------------------------------ what the client tells
 
+    async def connecting(self, shard_id: int) -> None:
+        await self._backfill.note(shard_id)
+
     async def connected(self, shard_id: int) -> None:
         """A new session of a shard: what was said since the last one is lost, unless we look."""
         self._backfill.missed(shard_id)

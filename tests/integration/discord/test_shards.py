@@ -96,6 +96,19 @@ async def test_a_dead_process_shard_is_received_with_what_was_missed(discord: Fa
         assert discord.closed == []
 
 
+async def test_what_is_heard_before_looking_hides_nothing_that_was_missed(discord: FakeDiscord) -> None:
+    share = Share(frozenset({OTHER}))
+    async with running(Wire(discord, receivers=share)) as wire:
+        wire.core.talked[PLACE] = discord.message("Heard by the one that died")["id"]
+        discord.message("Heard by nobody")
+
+        share.numbers = frozenset({SHARD, OTHER})
+        await discord.until(lambda: discord.welcomed == 2)
+        await wire.write("Heard as it was said")
+
+        assert set(await wire.core.texts(2)) == {"Heard by nobody", "Heard as it was said"}
+
+
 async def test_a_shard_that_is_anothers_now_is_given_up(discord: FakeDiscord) -> None:
     share = Share(frozenset({SHARD, OTHER}))
     async with running(Wire(discord, receivers=share)) as wire:
