@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection, Coroutine
 
 import discord
 import structlog
-from discord.http import HTTPClient
+from discord.http import HTTPClient, Route
 
 from adapters.discord import command_sync, voice, voice_support
 from adapters.discord.client import BAD_TOKEN, Rest
@@ -35,7 +35,7 @@ from bot.clock import Clock
 from bot.commands.catalogue import Catalogue
 from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Channel, ConversationRef
-from bot.domain.errors import PlatformError, SettingsError
+from bot.domain.errors import PlaceGone, PlatformError, SettingsError, StoreUnavailable
 from bot.ports.chat import ConnectionState, CoreApi, Features
 from bot.ports.processes import ONLY_RECEIVER, Budgets, LocalBudgets, Receivers
 from bot.tasks import rest as rest_until
@@ -197,6 +197,31 @@ class DiscordPlatform(DiscordPublisher):
     async def connected(self, shard_id: int) -> None:
         """A new session of a shard: what was said since the last one is lost, unless we look."""
         self._backfill.missed(shard_id)
+        await self._leave_behind(shard_id)
+
+    async def _leave_behind(self, shard_id: int) -> None:
+        """Servers that it was removed from while nobody listened, and whose accounts are still kept."""
+        try:
+            for workspace_id in await self._core.own_accounts(PLATFORM):
+                place = server(workspace_id)
+                if (
+                    self._shard_of(place) == shard_id
+                    and not is_direct(place)
+                    and await self._is_gone(int(workspace_id))
+                ):
+                    await self.left(int(workspace_id))
+        except (PlatformError, StoreUnavailable) as error:
+            log.warning("servers that were left are looked for with the next connection", reason=error.detail)
+
+    async def _is_gone(self, guild_id: int) -> bool:
+        """What this process was not told of is asked for: an outage is no removal."""
+        if self._client is None or self._client.get_guild(guild_id):
+            return False
+        try:
+            await self._rest.call(Route("GET", "/guilds/{guild_id}/roles", guild_id=guild_id))
+        except PlaceGone:
+            return True
+        return False
 
     async def interaction(self, interaction: discord.Interaction) -> None:
         await self._interactions.take(interaction)

@@ -30,6 +30,7 @@ from bot.ingress.answering import Answering
 from bot.ingress.inbox import NOT_TAKEN, Inbox
 from bot.ports.chat import ChatPlatform, Give, ValueQuery
 from bot.ports.storage.records import SessionRecord, departure
+from bot.ports.storage.repositories import OWN_ACCOUNT
 from bot.queries.context import Query, QueryContext
 from bot.queries.offers import choices
 from bot.queries.router import ANSWERS, ask_back
@@ -107,6 +108,9 @@ class Gateway:
 
     async def kept(self, session_ids: Collection[str]) -> frozenset[str]:
         return await self._services.storage.sessions.kept(session_ids)
+
+    async def own_accounts(self, platform: str) -> frozenset[str]:
+        return await self._services.storage.vault.named(platform, OWN_ACCOUNT)
 
     async def person_gone(self, place: ConversationRef, person_id: str) -> None:
         await self._services.storage.grants.revoke_of_person(place, person_id)

@@ -261,6 +261,13 @@ class CoreApi(Protocol):
         """The bot can no longer be in a place (or workspace): its sessions end and are closed at the provider."""
         ...
 
+    async def own_accounts(self, platform: str) -> frozenset[str]:
+        """The workspaces that brought an account of their own: where the bot is not any more, `channel_removed` forgets it.
+
+        For platforms that are not told what happened while they were away. Raises `StoreUnavailable`.
+        """
+        ...
+
     async def person_gone(self, place: ConversationRef, person_id: str) -> None:
         """Somebody has left a channel, or the workspace where the place names none: their links to what is there are revoked.
 

@@ -246,6 +246,7 @@ class SqlChannels(Repository[SqlTransaction]):
 
 class SqlVault(Repository[SqlTransaction]):
     get = reads(workspaces.secret)
+    named = reads(workspaces.secrets_named)
     put = writes(workspaces.put_secret)
     delete = writes(workspaces.delete_secret)
     delete_workspace = writes(workspaces.delete_secrets)

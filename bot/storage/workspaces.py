@@ -111,6 +111,11 @@ def secret(tx: SqlTransaction, platform: str, workspace_id: str, key: str) -> by
     return None if value is None else tx.cipher.decrypt(value)
 
 
+def secrets_named(tx: SqlTransaction, platform: str, key: str) -> frozenset[str]:
+    query = select(vault.c.workspace_id).where(vault.c.platform == platform, vault.c.key == key)
+    return frozenset(tx.connection.execute(query).scalars())
+
+
 def put_secret(tx: SqlTransaction, platform: str, workspace_id: str, key: str, value: bytes) -> None:
     encrypted = tx.cipher.encrypt(value)
     tx.connection.execute(

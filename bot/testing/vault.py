@@ -20,6 +20,9 @@ class FakeSecretVault:
             raise StoreUnavailable("The database does not answer.")
         return self._kept.get((platform, workspace_id, key))
 
+    async def named(self, platform: str, key: str) -> frozenset[str]:
+        return frozenset(workspace for there, workspace, name in self._kept if (there, name) == (platform, key))
+
     async def put(self, platform: str, workspace_id: str, key: str, value: bytes) -> None:
         self._kept[platform, workspace_id, key] = value
 

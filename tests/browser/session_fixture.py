@@ -186,6 +186,9 @@ class ScriptedCore(CoreApi):
                 pass
         return Accepted(f"row-{len(self.came)}", SESSION)
 
+    async def own_accounts(self, platform: str) -> frozenset[str]:
+        return frozenset()
+
     async def first_to_answer(self, inbound: Inbound, give: Give) -> Give | None:
         return give
 

@@ -195,6 +195,7 @@ class MemoryChannels(Repository[MemoryTransaction]):
 
 class MemoryVault(Repository[MemoryTransaction]):
     get = reads(workspaces.secret)
+    named = reads(workspaces.secrets_named)
     put = writes(workspaces.put_secret)
     delete = writes(workspaces.delete_secret)
     delete_workspace = writes(workspaces.delete_secrets)

@@ -54,6 +54,11 @@ def allow(tx: MemoryTransaction, platform: str, workspace_id: str, *, yes: bool)
 # ---------------------------------------------------------------- the vault
 
 
+def secrets_named(tx: MemoryTransaction, platform: str, key: str) -> frozenset[str]:
+    kept = tx.data.vault.keys()
+    return frozenset(workspace for there, workspace, name in kept if (there, name) == (platform, key))
+
+
 def secret(tx: MemoryTransaction, platform: str, workspace_id: str, key: str) -> bytes | None:
     return tx.data.vault.get((platform, workspace_id, key))
 

@@ -52,6 +52,7 @@ class RecordingCore(CoreApi):
         self.broken: Exception | None = None
         self.left: list[tuple[ConversationRef, str]] = []
         self.answered: set[str] = set()
+        self.accounts: frozenset[str] = frozenset()
         self.talked: dict[ConversationRef, str] = {}
 
     async def accept(self, inbound: Inbound) -> Outcome:
@@ -95,6 +96,11 @@ class RecordingCore(CoreApi):
 
     async def kept(self, session_ids: Collection[str]) -> frozenset[str]:
         return frozenset(session_ids) - self.forgotten
+
+    async def own_accounts(self, platform: str) -> frozenset[str]:
+        if self.unavailable:
+            raise StoreUnavailable("Not known now.")
+        return self.accounts
 
     async def person_gone(self, place: ConversationRef, person_id: str) -> None:
         self.left.append((place, person_id))

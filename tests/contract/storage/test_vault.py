@@ -41,6 +41,12 @@ async def test_the_vault_keeps_workspaces_apart(vault: SecretVault) -> None:
     assert await vault.get("slack", "T2", "tokens") == b"two"
 
 
+async def test_who_keeps_something_is_known_by_its_name(vault: SecretVault) -> None:
+    for platform, workspace_id, key in (("slack", "T1", "key"), ("discord", "5", "key"), ("discord", "6", "other")):
+        await vault.put(platform, workspace_id, key, b"secret")
+    assert await vault.named("discord", "key") == {"5"}
+
+
 async def test_a_secret_is_replaced_by_one_process_at_a_time(vault: SecretVault) -> None:
     async def claims(by: str, workspace_id: str = "T1", lasts: timedelta = timedelta(hours=1)) -> bool:
         return await vault.claim("slack", workspace_id, "tokens", by, lasts=lasts)

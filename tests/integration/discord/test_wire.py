@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from adapters.discord.conversations import server
 from bot.domain.conversations import Inbound, MessageDeleted, MessageEdited, Outcome, Question, Refused, Reply
 from bot.domain.errors import MessageGone, PlaceGone, PlatformError, StoreUnavailable, Throttled
 from tests.contract.platform.cards import CARD, LIVE, final, growing
@@ -275,6 +276,17 @@ async def test_a_server_in_outage_is_not_left(wire: Wire) -> None:
 
     assert await wire.core.texts(2) == ["First", "Second"]
     assert wire.core.gone == []
+
+
+async def test_a_server_that_removed_us_while_away_is_left(wire: Wire) -> None:
+    """It may have brought an account, whose key is not to be kept."""
+    removed, in_doubt = "820000000000000009", "830000000000000009"
+    wire.discord.next_answers(f"GET /guilds/{in_doubt}/roles", Answer(400, {"code": 50035, "message": "no"}))
+    wire.core.accounts = frozenset({GUILD, removed, in_doubt, "dm-5"})
+
+    await wire.platform.connected(0)
+
+    assert wire.core.gone == [server(removed)]
 
 
 async def test_a_thread_deleted_while_away_is_left(wire: Wire) -> None:
