@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from opentelemetry.context import Context
@@ -12,6 +13,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import Tracer
 
 from bot.ports.turn_traces import TurnMoment, TurnObserver, TurnTrace
@@ -23,6 +25,9 @@ ENDS_WITHIN_S = 1.0
 """For what is not sent yet when the service ends, which has ten seconds for all of its end."""
 
 ATTRIBUTES = {moment: f"avatarbot.seconds_to.{moment.value.replace(' ', '_')}" for moment in TurnMoment}
+
+TRACED_A_SECOND = 5
+"""Turns, where OTEL_TRACES_SAMPLER says nothing: a busy process spends no more on the others."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -39,16 +44,41 @@ class TurnSpans:
 
     def observe(self, trace: TurnTrace) -> None:
         began = _ns(trace.received)
-        turn = self._tracer.start_span("turn", Context(), attributes=_attributes(trace), start_time=began)
+        turn = self._tracer.start_span("turn", Context(), start_time=began)
+        if turn.is_recording():
+            turn.set_attributes(_attributes(trace))
         turn.end(began + round(max(trace.after.values(), default=0.0) * 1e9))
 
 
+class FirstOfEachSecond(Sampler):
+    """Takes the first turns of each second, so that all of a quiet process are traced. `now` is a clock in seconds that never goes back."""
+
+    def __init__(self, most: int, now: Callable[[], float]) -> None:
+        self._most = most
+        self._now = now
+        self._second = 0.0
+        self._taken = 0
+
+    def should_sample(self, *_: object, **__: object) -> SamplingResult:
+        second = self._now() // 1
+        if second != self._second:
+            self._second, self._taken = second, 0
+        self._taken += 1
+        return SamplingResult(Decision.RECORD_AND_SAMPLE if self._taken <= self._most else Decision.DROP)
+
+    def get_description(self) -> str:
+        return f"FirstOfEachSecond{{{self._most}}}"
+
+
 @contextlib.asynccontextmanager
-async def turn_spans(environ: Mapping[str, str]) -> AsyncIterator[TurnObserver]:
+async def turn_spans(
+    environ: Mapping[str, str], now: Callable[[], float] = time.monotonic
+) -> AsyncIterator[TurnObserver]:
     """Until the block ends; then what is not sent yet is. Sending has a thread and a queue of its own, and loses what finds no collector."""
+    sampler = None if environ.get("OTEL_TRACES_SAMPLER") else FirstOfEachSecond(TRACED_A_SECOND, now)
     with _in_environment({name: value for name, value in environ.items() if name.startswith("OTEL_")}):
         exporter = OTLPSpanExporter(timeout=None if _timed(environ) else SENT_WITHIN_S)
-        provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
+        provider = TracerProvider(sampler, _resource(), shutdown_on_exit=False)
         provider.add_span_processor(BatchSpanProcessor(exporter))
     try:
         yield TurnSpans(provider.get_tracer("avatarbot"))

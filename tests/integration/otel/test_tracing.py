@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from structlog.testing import capture_logs
 
+from adapters.otel.tracing import TRACED_A_SECOND, turn_spans
 from bot.app.tracing import open_observers
 from bot.ports.turn_traces import TurnMoment, TurnTrace
 from tests.integration.otel.collector import Collector
@@ -61,6 +62,19 @@ async def test_the_standard_variables_take_fewer_traces() -> None:
     async with Collector().serving() as collector:
         await sent(collector, TRACE, TRACE, OTEL_TRACES_SAMPLER="always_off")
     assert collector.spans == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "traced"), [({}, 2 * TRACED_A_SECOND), ({"OTEL_TRACES_SAMPLER": "always_on"}, 20)]
+)
+async def test_the_first_turns_of_a_second_are_traced(variables: Mapping[str, str], traced: int) -> None:
+    times = iter([*[7.9] * 10, *[8.1] * 10])
+    async with Collector().serving() as collector:
+        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, **variables}
+        async with turn_spans(environ, lambda: next(times)) as observer:
+            for _ in range(20):
+                observer.observe(TRACE)
+    assert len(collector.spans) == traced
 
 
 async def test_spans_hold_ids_outcomes_and_times_only() -> None:
