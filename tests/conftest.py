@@ -1,6 +1,7 @@
 """What holds for every test: hypothesis' settings, the soak gate, no task left behind, and a table of what was skipped."""
 
 import asyncio
+import gc
 import inspect
 import os
 import shutil
@@ -39,10 +40,20 @@ ENOUGH = 2 * 1024**3
 """Bytes. A whole run leaves a few hundred megabytes."""
 
 
+SELDOM = 50_000
+"""Objects more than were freed, until garbage is looked for. At Python's 700 that is a sixth of the CPU of all tests."""
+
+
 def pytest_configure() -> None:
     """Databases that are gone in a moment need no disk: every commit would wait for it."""
+    gc.set_threshold(SELDOM)
     if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays until the end: it is no garbage."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
