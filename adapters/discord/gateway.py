@@ -4,10 +4,11 @@ Events go to their handler, and nothing is cached that is not used.
 """
 
 import asyncio
+import contextlib
 import functools
 import operator
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, Protocol
 
 import aiohttp
@@ -16,11 +17,12 @@ import structlog
 from discord.gateway import DiscordWebSocket
 
 from adapters.discord import voice_support
+from adapters.discord.client import UNREACHABLE
 from adapters.discord.conversations import PLATFORM
 from adapters.discord.limits import IdentifyLimiter, use_buckets
 from adapters.discord.settings import DiscordSettings
 from bot.clock import Clock
-from bot.domain.errors import StoreUnavailable
+from bot.domain.errors import PlatformError, StoreUnavailable
 from bot.ports.chat import ConnectionState
 from bot.ports.processes import HeldShards, Receivers
 from bot.tasks import cancel_and_wait
@@ -102,6 +104,19 @@ def _cached() -> discord.MemberCacheFlags:
     return flags
 
 
+ANSWERED_WITHIN_S = 60.0
+"""For what is asked before a client is connected: discord.py itself waits for as long as Discord says, and asks five times."""
+
+
+@contextlib.asynccontextmanager
+async def _within(seconds: float, what: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise PlatformError(UNREACHABLE, f"{what}: no answer in time") from error
+
+
 class AvatarClient(discord.AutoShardedClient):
     """Sharded even with one shard: discord.py's plain client dies when its first connection fails."""
 
@@ -125,6 +140,7 @@ class AvatarClient(discord.AutoShardedClient):
         use_buckets(self.http)
         self._events = events
         self._identify_limiter = identify_limiter
+        self.answered_within_s = ANSWERED_WITHIN_S
         self.logged_in = asyncio.Event()
         self.held: frozenset[int] = frozenset()
         """The shards that are this process's."""
@@ -144,9 +160,15 @@ class AvatarClient(discord.AutoShardedClient):
 
     # ------------------------------------------------------------ shards
 
+    async def login(self, token: str) -> None:
+        """Raises `PlatformError` for what is not answered in time, and what discord.py raises."""
+        async with _within(self.answered_within_s, "login"):
+            await super().login(token)
+
     async def ask_for_shards(self) -> int:
-        """How many Discord wants now; how often sessions may be begun is learnt with it. Raises what discord.py raises."""
-        count, _, limit = await self.http.get_bot_gateway()
+        """How many Discord wants now; how often sessions may be begun is learnt with it. Raises as `login` does."""
+        async with _within(self.answered_within_s, "GET /gateway/bot"):
+            count, _, limit = await self.http.get_bot_gateway()
         await self._identify_limiter.learn(discord.SessionStartLimits(**limit))
         return count
 

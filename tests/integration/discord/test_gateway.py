@@ -8,9 +8,9 @@ from structlog.testing import capture_logs
 from adapters.discord import voice_support
 from adapters.discord.gateway import ELSEWHERE, NOT_CONNECTED
 from bot.domain.conversations import ConversationRef
-from bot.domain.errors import SettingsError
+from bot.domain.errors import PlatformError, SettingsError
 from tests.integration.discord.fake import CHANNEL, GUILD, Answer, FakeDiscord, application
-from tests.integration.discord.wire import Impatient, Wire, running, settings
+from tests.integration.discord.wire import Hasty, Impatient, Wire, running, settings
 from tests.patience import HANG_S
 
 
@@ -68,6 +68,13 @@ async def test_a_dead_connection_is_noticed_and_resumed(discord: FakeDiscord) ->
         assert await wire.core.texts(1) == ["Said to a zombie"]
         assert discord.said_ops()[:2] == [2, 6]
         assert not {1000, 1001} & set(discord.closed)  # which would have ended the session
+
+
+@pytest.mark.parametrize("asked", ["GET /users/@me", "GET /gateway/bot"])
+async def test_a_start_that_is_never_answered_is_begun_anew(discord: FakeDiscord, asked: str) -> None:
+    discord.next_answers(asked, Answer(503, slow=HANG_S))
+    with pytest.raises(PlatformError, match="cannot be reached"):
+        await asyncio.wait_for(Wire(discord, Hasty).platform.run(), HANG_S)
 
 
 async def test_a_first_connection_that_fails_is_tried_again(discord: FakeDiscord) -> None:

@@ -59,6 +59,15 @@ class Impatient(DiscordPlatform):
         return client
 
 
+class Hasty(DiscordPlatform):
+    """Waits less than a minute for what it asks before it connects."""
+
+    def new_client(self) -> AvatarClient:
+        client = super().new_client()
+        client.answered_within_s = 0.5
+        return client
+
+
 @dataclass
 class Wire:
     discord: FakeDiscord
