@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from bot.clock import new_id
 from bot.domain.conversations import Accepted, Duplicate, NoSession, Refused
-from bot.domain.errors import CommandRefused, RoomError, StoreUnavailable
+from bot.domain.errors import IN_DOUBT, CommandRefused, RoomError, StoreUnavailable
 from bot.domain.posts import Addressee, Speaker
 from bot.domain.sessions import SessionStatus
 from bot.media.events import Hears
@@ -48,6 +48,7 @@ class _Spoken:
     by: Microphone
     id: str
     taken: int = 0
+    grows: bool = False  # something of it was shown and is no message yet
     timer: asyncio.TimerHandle | None = None
 
 
@@ -70,7 +71,7 @@ class VoiceInput:
         self._settles = 0.0
 
     async def run(self) -> None:
-        """Until cancelled. What is recognised later is nobody's message any more."""
+        """Until cancelled. What is recognised later is nobody's message any more; of whom something was about to be one is told."""
         voices = self._context.services.events.voices.of(self._context.session.id)
         try:
             async with asyncio.TaskGroup() as self._tasks:
@@ -78,6 +79,14 @@ class VoiceInput:
                     await self._pass_on_always()
         finally:
             self._tasks = None
+            self._give_up()
+
+    def _give_up(self) -> None:
+        for spoken in self._utterances.values():
+            if spoken.timer:
+                spoken.timer.cancel()
+            if spoken.grows:
+                spoken.by.tell(NOT_TAKEN)
 
     async def _pass_on_always(self) -> None:
         while True:
@@ -181,13 +190,14 @@ class VoiceInput:
         if spoken.taken:
             self._settles = WORDS_SETTLE_S
         spoken.by.show(text)
+        spoken.grows = True
         if event.final:
             self._turns.heard(Addressee(clean_name(spoken.by.claimant.name)))
             later = asyncio.get_running_loop().call_later
             spoken.timer = later(self._settles, self._conclude, spoken, text, len(event.text))
 
     def _conclude(self, spoken: _Spoken, text: str, length: int) -> None:
-        words, spoken.id, spoken.taken = SpokenWords(spoken.id, text), new_id(), length
+        words, spoken.id, spoken.taken, spoken.grows = SpokenWords(spoken.id, text), new_id(), length, False
         self._do(lambda: self._hand_in(spoken.by, words))
 
     async def _hand_in(self, by: Microphone, words: SpokenWords) -> None:
@@ -210,6 +220,9 @@ class VoiceInput:
                     return NOT_TAKEN
         except StoreUnavailable as error:
             return error.told(NOT_TAKEN)
+        except asyncio.CancelledError:  # the run ends
+            by.tell(IN_DOUBT)
+            raise
 
     async def _unlistened(self) -> str:
         """Whether the channel listens to mentions only by now; then no page offers its microphone any more."""

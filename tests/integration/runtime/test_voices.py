@@ -10,7 +10,7 @@ from typing import Any
 from adapters.simulator.hearing import tones
 from adapters.simulator.messages import ChatShape, Ending
 from bot.domain.conversations import ConversationRef, Membership, Outcome, Person, Role
-from bot.domain.errors import StoreUnavailable
+from bot.domain.errors import IN_DOUBT, StoreUnavailable
 from bot.domain.posts import Speaker
 from bot.media.events import Caption
 from bot.media.voices import Microphone, SessionVoices, SpokenWords
@@ -265,6 +265,40 @@ async def test_what_could_not_be_stored_is_not_answered(stack: Stack) -> None:
         await asyncio.sleep(20)
         assert not any(each.finished for each in stack.hosted[0].avatar.spoken)
     assert talker.told == [NOT_TAKEN]
+
+
+@on_stack()
+async def test_who_was_being_taken_at_the_end_is_told(stack: Stack) -> None:
+    begun = asyncio.Event()
+
+    async def hangs(_words: SpokenWords) -> Outcome:
+        begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with live(stack):
+        talker = Talker(stack, ANN)
+        talker.microphone = replace(talker.microphone, hand_in=hangs)
+        await talker.say("Tell me a joke")
+        await begun.wait()
+        await stack.room.command("stop")
+        await stack.ended()
+    assert talker.told == [IN_DOUBT]
+
+
+@on_stack(replace(QUICK, shape=ChatShape(ending=Ending.EVERY, own_mids=True)))
+async def test_whose_words_had_not_settled_at_the_end_is_told(stack: Stack) -> None:
+    async with live(stack):
+        talker = Talker(stack, ANN)
+        await talker.say("Tell me a joke")
+        await stack.until(lambda: bool(spoken_in(stack)))
+        await asyncio.sleep(20)
+        told = len(talker.told)
+        await talker.say("Tell me another")
+        await stack.until(lambda: talker.shown[-1].endswith("another"))
+        await stack.room.command("stop")
+        await stack.ended()
+    assert talker.told[told:] == [NOT_TAKEN]
 
 
 @on_stack()
