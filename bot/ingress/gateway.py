@@ -67,7 +67,6 @@ class Gateway:
         began = asyncio.get_running_loop().time()
         outcome = await self._outcome(inbound)
         metrics, platform = self._services.metrics, inbound.place.platform
-        metrics.accept_seconds.observe(asyncio.get_running_loop().time() - began)
         match outcome:
             case Accepted(row_id):
                 metrics.accepted.labels(platform).inc()
@@ -83,7 +82,9 @@ class Gateway:
     async def _outcome(self, inbound: Inbound) -> Outcome:
         """Whoever answers another delivery of the same may die of it: until it has been answered this one is not taken either."""
         for _ in range(int(ANSWERED_WITHIN / LOOK_AGAIN)):
+            began = asyncio.get_running_loop().time()
             outcome = await self._inbox.accept(inbound)
+            self._services.metrics.accept_seconds.observe(asyncio.get_running_loop().time() - began)
             if outcome != Duplicate(over=False):
                 return outcome
             await asyncio.sleep(LOOK_AGAIN)
