@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 LOOK_EVERY = 1.0
 """Seconds between two looks for sessions without a wakeup. The rows are the truth; a wakeup is only a hint."""
+TAKE_OVER_EVERY = 0.5
+"""Where others may have died: half of it is part of what a takeover takes, after the lease of 5 s."""
 POLL_EVERY = 0.25
 """Seconds between two looks for what other processes took in for sessions that run here."""
 RETRY_FIRST, RETRY_MOST = 1.0, 30.0
@@ -189,7 +191,7 @@ class Worker:
             self._wakeup.clear()
             for lease in await self._claim():
                 self._begin(lease, group)
-            await rest(self._wakeup, LOOK_EVERY)
+            await rest(self._wakeup, LOOK_EVERY if self._alone else TAKE_OVER_EVERY)
 
     def _begin(self, lease: Lease, group: asyncio.TaskGroup) -> None:
         run = self._runs[lease.session_id]
