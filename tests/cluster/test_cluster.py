@@ -1,13 +1,13 @@
 """Several processes of the service, one database: whatever happens to any of them, nothing is lost and nothing is done twice."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.processes import ServiceProcess
-from tests.cluster.world import FEW, MANY, Towns, World, installed
+from tests.cluster.world import FEW, MANY, Towns, World, installed, shown
 from tests.pooler import pooled
 
 ON_SLACK, ON_DISCORD = 40, 20
@@ -96,11 +96,5 @@ async def hold(world: World) -> None:
 
 
 def judge(complaints: Mapping[str, Sequence[str]]) -> None:
-    print(*_shown(complaints), sep="\n")  # noqa: T201 - a few are enough
+    print(*shown(complaints), sep="\n")  # noqa: T201 - a few are enough
     assert list(complaints) == []
-
-
-def _shown(complaints: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """A few of each kind."""
-    for about, those in complaints.items():
-        yield from (f"{about.upper()}, {len(those)}:", *(f"  {each}" for each in those[:5]))
