@@ -32,7 +32,7 @@ async def test_a_few_behind_a_pooler_lose_nothing(tmp_path: Path) -> None:
 @pytest.mark.soak
 async def test_who_freezes_and_comes_back_writes_nothing(tmp_path: Path) -> None:
     """What taking out a fence or the lock of claims shows in."""
-    async with installed(tmp_path, FEW_TOWNS, FEW) as world:
+    async with installed(tmp_path, FEW_TOWNS, MANY) as world:
         await world.begin(ON_SLACK, ON_DISCORD)
         async with world.talk(every=2):
             for _ in range(3):
