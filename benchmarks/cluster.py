@@ -38,6 +38,7 @@ IDLE_S, TALK_S, A_SECOND = 10.0, 15.0, 50
 COLUMNS = ("SQLite, 1", "PostgreSQL, 1", "PostgreSQL, 3")
 PROCESSES: Mapping[str, int] = dict(zip(COLUMNS, (1, 1, 3), strict=True))
 LEASE_AND_LOOK_S = 5.25
+TYPED_AGAIN_S = 20.0
 FIRST_PACKET = "avatarbot_said_to_first_packet_seconds_bucket"
 
 
@@ -62,9 +63,16 @@ class Service:
     talkers: list[SlackTalker] = field(default_factory=list)
 
     async def begin(self, sessions: int = SESSIONS) -> None:
+        """Whoever was refused, as so many start at once, types it again."""
         self.talkers = [self.town.talker(number) for number in range(sessions)]
-        await asyncio.gather(*(talker.command("start minutes:60") for talker in self.talkers))
-        await until(lambda: sum("is live" in text for _, text in self.town.told()) == sessions, within=300)
+        while waiting := self._not_live():
+            await asyncio.gather(*(talker.command("start minutes:60") for talker in waiting))
+            with contextlib.suppress(TimeoutError):
+                await until(lambda: not self._not_live(), within=TYPED_AGAIN_S)  # runs out: typed again
+
+    def _not_live(self) -> list[SlackTalker]:
+        live = {person for person, text in self.town.told() if "is live" in text}
+        return [talker for talker in self.talkers if talker.person not in live]
 
     async def talk(self) -> None:
         """So many messages a second, whatever becomes of them."""

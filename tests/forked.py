@@ -22,6 +22,8 @@ CODE = struct.Struct("i")
 """A process's id, and then its exit code."""
 LONGEST = 100_000
 """Bytes of a request."""
+LOADED_WITHIN_S = 300
+"""The first answer comes once the program is loaded: five seconds of CPU, of which a busy machine has little to give."""
 
 _kept = contextlib.ExitStack()
 atexit.register(_kept.close)
@@ -33,7 +35,7 @@ class Forked:
     def __init__(self, words: Sequence[str], answers: socket.socket) -> None:
         self._words = words
         self._answers = answers
-        self.pid = self._answer(HANG_S)
+        self.pid = self._answer(LOADED_WITHIN_S)
         self.returncode: int | None = None
 
     def wait(self, timeout: float | None = None) -> int:
