@@ -3,6 +3,7 @@
 With its row none is posted twice or lost.
 """
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager
@@ -24,6 +25,9 @@ from bot.ports.storage import Storage
 from bot.ports.storage.records import LeaseLost, PostRecord, SessionRecord, UtteranceRecord
 from bot.ports.storage.transactions import FencedWrites
 from bot.telemetry import Metrics
+
+FENCE_COUNTS_S = 2.0
+"""Seconds for which a row that was written under the fence allows what it says: a lease that is renewed has longer to go."""
 
 
 class Encounters:
@@ -254,8 +258,7 @@ class TranscriptPosts:
         now = context.services.clock.now()
         post = PostRecord(entry.record.id, part, post_key(entry.record.id, part), "", now)
         if not entry.announcement:
-            async with context.fenced() as run:
-                run.intend_post(post)
+            await self._intend(post)
         entry.tried.setdefault(part, now)
         try:
             ref = await context.platform.post(context.session.talk, words, post.key)
@@ -265,6 +268,15 @@ class TranscriptPosts:
             raise
         context.services.metrics.posts.labels(context.session.place.platform).inc()
         await self._arrived(entry, part, ref.message_id, line)
+
+    async def _intend(self, post: PostRecord) -> None:
+        """Written before it is posted, and again where this process stood still meanwhile: another may have posted it since."""
+        written = False
+        while not written:
+            began = _elapsed()
+            async with self._context.fenced() as run:
+                run.intend_post(post)
+            written = _elapsed() - began < FENCE_COUNTS_S
 
     async def _arrived(self, entry: TranscriptEntry, part: int, message_id: str, line: TranscriptLine | None) -> None:
         """Remembered first: should the database not take it, it is not posted again. An announcement is taken up by no later run."""
@@ -292,6 +304,10 @@ def _rest_of(line: TranscriptLine, shown: TranscriptLine | None) -> TranscriptLi
     if shown is None:
         return line
     return replace(line, text=line.text.removeprefix(shown.text).lstrip() or line.text, disclosure=SAID_BEFORE)
+
+
+def _elapsed() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def post_key(source_id: str, part: int) -> str:

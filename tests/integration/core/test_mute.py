@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 
+from sqlalchemy import Connection
+
 from bot.app.service import Service
 from bot.domain.conversations import ConversationRef, Refused
 from bot.domain.sessions import SessionStatus
@@ -184,6 +186,46 @@ async def test_who_is_back_first_takes_nothing_from_who_follows(stack: Stack) ->
         await stack.until(lambda: late.worker.lease.held)
         await asyncio.sleep(AWAY_S)
         assert (late.worker.hosted, first.worker.hosted, Counted.left) == (len(CHANNELS), 0, 0)
+
+
+class StandingStill(CuttableStore):
+    """A process that stands still as it writes down that it posts: it hears of that commit when another has its session."""
+
+    still = False
+
+    async def write_late(self, make: Callable[[], Work[T]]) -> T:
+        written = await super().write_late(make)
+        if self.still and await super().read(_somebody_posts):
+            await asyncio.sleep(AWAY_S)
+        return written
+
+    async def urgent(self, work: Work[T]) -> T:
+        if self.still:
+            await asyncio.sleep(3 * AWAY_S)
+        return await super().urgent(work)
+
+
+def _somebody_posts(connection: Connection) -> bool:
+    return bool(connection.exec_driver_sql("SELECT count(*) FROM posts WHERE message_id = ''").scalar())
+
+
+@on_stack(SLOWLY)
+async def test_who_stood_still_before_a_post_does_not_make_it(stack: Stack) -> None:
+    async with stack.serving(alone=False, kind=StandingStill), Store.open(stack.url, Cipher((KEY,))) as other:
+        await stack.room.command("start")
+        await stack.live()
+        store = stack.stores[0]
+        assert isinstance(store, StandingStill)
+        store.still = True
+        await stack.room.say("Repeat after me: not twice.", stack.room.thread)
+        await stack.until(lambda: len(stack.spoken) == 1)
+        await asyncio.sleep(LEASE.total_seconds() + 1)
+        workers = SqlStorage(other, stack.clock).workers
+        await workers.enlist("other", ProcessProfile(), lasts=timedelta(hours=1))
+        assert len(await workers.claim("other", room=1)) == 1
+        await asyncio.sleep(2 * AWAY_S)
+        assert [line.text for line in stack.room.lines if "not twice." in line.text] == []
+        store.still = False
 
 
 @on_stack()
