@@ -1,9 +1,10 @@
 """A program that has loaded ours and forks a process for each that is asked for: a start takes 0.1 s of CPU, not 1 to 3.
 
-A request is JSON, the module, its words, the environment and the folder, with four descriptors: standard input, output and error, and
-where to write the process's id and, once it has ended, its exit code. All of them end with this program.
+A request is its size and then JSON, the module, its words, the environment and the folder, with four descriptors: standard input, output and
+error, and where to write the process's id and, once it has ended, its exit code. All of them end with this program.
 """
 
+import contextlib
 import gc
 import json
 import os
@@ -30,7 +31,7 @@ import bot.app.say
 import bot.cli
 import bot.storage.migrate
 import bot.storage.postgresql
-from tests.forked import CODE, LONGEST
+from tests.forked import NUMBER
 
 LOADED = (adapters.akool.plugin, adapters.discord.platform, adapters.playground.platform, adapters.simulator.http.app,
           adapters.slack.platform, alembic.command, bot.app.doctor, bot.app.run, bot.app.say, bot.storage.migrate,
@@ -52,12 +53,13 @@ class ForkServer:
         while True:
             ready, *_ = select.select([self._control, self._ended], [], [])
             if self._ended in ready:
-                self._ended.recv(LONGEST)
+                self._ended.recv(select.PIPE_BUF)
                 self._tell_ends()
             if self._control in ready:
-                request, descriptors, *_ = socket.recv_fds(self._control, LONGEST, 4)
-                if not request:
+                size, descriptors, *_ = socket.recv_fds(self._control, NUMBER.size, 4)
+                if not size:
                     return
+                request = self._control.recv(int(NUMBER.unpack(size)[0]), socket.MSG_WAITALL)
                 self._start(json.loads(request), descriptors)
 
     def kill(self) -> None:
@@ -73,14 +75,14 @@ class ForkServer:
         for descriptor in stdio:
             os.close(descriptor)
         self._running[process] = socket.socket(fileno=answers)
-        self._running[process].send(CODE.pack(process))
+        self._running[process].send(NUMBER.pack(process))
 
     def _tell_ends(self) -> None:
         for process in list(self._running):
             ended, status = os.waitpid(process, os.WNOHANG)
             if ended:
-                with self._running.pop(process) as answers:
-                    answers.send(CODE.pack(os.waitstatus_to_exitcode(status)), socket.MSG_NOSIGNAL)
+                with self._running.pop(process) as answers, contextlib.suppress(BrokenPipeError):  # nobody waits for it
+                    answers.send(NUMBER.pack(os.waitstatus_to_exitcode(status)))
 
     def _become(self, request: Sequence[Any], descriptors: Sequence[int]) -> NoReturn:
         signal.set_wakeup_fd(-1)

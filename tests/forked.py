@@ -18,10 +18,8 @@ from typing import IO, Any
 from tests.patience import HANG_S
 
 ROOT = Path(__file__).parents[1]
-CODE = struct.Struct("i")
-"""A process's id, and then its exit code."""
-LONGEST = 100_000
-"""Bytes of a request."""
+NUMBER = struct.Struct("i")
+"""A process's id, and then its exit code; before a request, its size."""
 LOADED_WITHIN_S = 300
 """The first answer comes once the program is loaded: five seconds of CPU, of which a busy machine has little to give."""
 
@@ -63,10 +61,10 @@ class Forked:
     def _answer(self, within: float | None) -> int:
         self._answers.settimeout(within)
         try:
-            answer = self._answers.recv(CODE.size)
+            answer = self._answers.recv(NUMBER.size)
         except (TimeoutError, BlockingIOError):
             raise subprocess.TimeoutExpired(self._words, within or 0) from None
-        return int(CODE.unpack(answer)[0])
+        return int(NUMBER.unpack(answer)[0])
 
 
 def start(
@@ -79,11 +77,12 @@ def start(
     stderr: int | IO[Any] = subprocess.DEVNULL,
 ) -> Forked:
     """`python -m module words`, begun. The last three are files or descriptors."""
-    ours, theirs = _pair()
+    ours, theirs = socket.socketpair()
     with theirs, Path(os.devnull).open("r+b") as nothing:
         stdio = [_descriptor(each, nothing) for each in (stdin, stdout, stderr)]
         request = json.dumps((module, words, dict(env), str(cwd or Path.cwd()))).encode()
-        socket.send_fds(_server(), [request], [*stdio, theirs.fileno()])
+        socket.send_fds(_server(), [NUMBER.pack(len(request))], [*stdio, theirs.fileno()])
+        _server().sendall(request)
     return Forked((module, *words), ours)
 
 
@@ -110,15 +109,10 @@ def _descriptor(given: int | IO[Any], nothing: IO[bytes]) -> int:
     return given if isinstance(given, int) else given.fileno()
 
 
-def _pair() -> tuple[socket.socket, socket.socket]:
-    """Each message arrives whole and alone."""
-    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-
-
 @functools.cache
 def _server() -> socket.socket:
     """It ends when this process does, however that ends."""
-    ours, theirs = _pair()
+    ours, theirs = socket.socketpair()
     with theirs:
         words = [sys.executable, "-m", "tests.fork_server", str(theirs.fileno())]
         server = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
