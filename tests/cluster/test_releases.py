@@ -1,5 +1,7 @@
 """A release replaces another process by process on one database, and is taken back: nothing is lost and nothing is done twice."""
 
+import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from tests.cluster.releases import THIS, Program, previous_release
 from tests.cluster.test_cluster import FEW_TOWNS, ON_DISCORD, ON_SLACK, hold
 from tests.cluster.world import FEW, World, installed
+from tests.patience import until
 
 
 @pytest.fixture
@@ -31,7 +34,15 @@ async def replaced(folder: Path, first: Program, then: Program) -> None:
             async with world.talk(every=4):
                 await world.each_says(1)
                 await roll(world)
+            with contextlib.suppress(TimeoutError):  # then it is complained of
+                await until(lambda: is_heard(world))
             await hold(world)
+
+
+async def is_heard(world: World) -> bool:
+    """Whether everything said was taken or refused: what is said on Discord while a shard moves is looked up by who has it then."""
+    await asyncio.sleep(0.2)  # a look takes a while, in which no platform answers
+    return not any(world.sources.gathered(world.talkers, {}).lost())
 
 
 async def roll(world: World) -> None:
