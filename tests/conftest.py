@@ -5,6 +5,7 @@ import gc
 import inspect
 import os
 import shutil
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -45,7 +46,10 @@ SELDOM = 50_000
 
 
 def pytest_configure() -> None:
-    """Databases that are gone in a moment need no disk: every commit would wait for it."""
+    """Databases that are gone in a moment need no disk: every commit would wait for it. What a shell began in the background ignores
+    Ctrl-C, and so would processes of tests that are to be interrupted.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.set_threshold(SELDOM)
     if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))

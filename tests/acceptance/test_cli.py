@@ -289,6 +289,6 @@ def test_a_minute_that_is_interrupted_is_closed(folder: Path, akool: Simulation)
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=HANG_S)
     assert [session.open for session in akool.state().sessions] == [False]
-    assert process.returncode == 130
+    assert process.returncode == 130, said
     assert "avatar in the room" not in said
     assert "Traceback" not in said
