@@ -55,7 +55,7 @@ async def _delay(talk: Spoken) -> float:
     began = time.perf_counter()
     speaking = asyncio.create_task(_speak(talk))
     while not heard_at:
-        await talk.heard(talk.ann, before + 1)
+        await talk.discord.until(lambda heard=before: talk.ann.frames > heard)
         before = talk.ann.frames
         heard_at = time.perf_counter() if audioop.rms(talk.ann.pcm[-FRAME_BYTES:], 2) > LOUD else 0.0
     await speaking

@@ -202,16 +202,20 @@ class DiscordPlatform(DiscordPublisher):
     async def _leave_behind(self, shard_id: int) -> None:
         """Servers that it was removed from while nobody listened, and whose accounts are still kept."""
         try:
-            for workspace_id in await self._core.own_accounts(PLATFORM):
-                place = server(workspace_id)
-                if (
-                    self._shard_of(place) == shard_id
-                    and not is_direct(place)
-                    and await self._is_gone(int(workspace_id))
-                ):
-                    await self.left(int(workspace_id))
-        except (PlatformError, StoreUnavailable) as error:
+            kept = await self._core.own_accounts(PLATFORM)
+        except StoreUnavailable as error:
             log.warning("servers that were left are looked for with the next connection", reason=error.detail)
+            return
+        for place in map(server, kept):
+            if not is_direct(place) and self._shard_of(place) == shard_id:
+                await self._leave_if_gone(int(place.workspace_id))
+
+    async def _leave_if_gone(self, guild_id: int) -> None:
+        try:
+            if await self._is_gone(guild_id):
+                await self.left(guild_id)
+        except (PlatformError, StoreUnavailable) as error:
+            log.warning("whether a server was left is asked with the next connection", reason=error.detail)
 
     async def _is_gone(self, guild_id: int) -> bool:
         """What this process was not told of is asked for: an outage is no removal."""

@@ -86,16 +86,16 @@ class Spoken:
             await asyncio.sleep(max(0.0, began + (number + 1) * 0.02 - loop.time()))
         self._spoken += frames
 
-    async def heard(self, listener: Listener, frames: int) -> None:
-        await self.discord.until(lambda: listener.frames >= frames)
-
-    async def heard_again(self, listener: Listener | None = None) -> None:
-        """Speak until it is heard, whatever was in between."""
+    async def heard(self, frames: int, listener: Listener | None = None) -> None:
+        """Speak until so many more are heard, whatever was in between: of what comes too late some is left out."""
         listener = listener or self.ann
         before = listener.frames
         async with asyncio.timeout(HANG_S):
-            while listener.frames < before + 20:
+            while listener.frames < before + frames:
                 await self.speak(10)
+
+    async def heard_again(self, listener: Listener | None = None) -> None:
+        await self.heard(20, listener)
 
 
 def needs_libopus() -> None:
@@ -155,8 +155,7 @@ async def joined(
 async def test_every_frame_is_decrypted_and_the_tone_is_found(voiced: Wire) -> None:
     async with spoken(voiced) as talk:
         assert talk.seen == [VoiceAudience(LOUNGE, "Lounge", frozenset({ANN}))]
-        await talk.speak(100)
-        await talk.heard(talk.ann, 100)
+        await talk.heard(100)
         assert talk.ann.unreadable == 0
         assert pitch(talk.ann.pcm) == pytest.approx(440, abs=5)
         assert voiced.discord.voice.plain == []
@@ -265,8 +264,7 @@ async def test_taken_out_it_does_not_come_back(voiced: Wire) -> None:
 async def test_with_a_twentieth_lost_the_rest_is_heard(voiced: Wire) -> None:
     voiced.discord.voice.lost = lambda number: number % 20 == 0
     async with spoken(voiced) as talk:
-        await talk.speak(100)
-        await talk.heard(talk.ann, 90)
+        await talk.heard(90)
         assert talk.ann.unreadable == 0
         assert pitch(talk.ann.pcm) == pytest.approx(440, abs=15)
 
@@ -275,7 +273,7 @@ async def test_what_is_interrupted_stops_within_a_frame(voiced: Wire) -> None:
     async with spoken(voiced) as talk:
         for number in range(20):  # 400 ms at once
             talk.call.play(tone(number))
-        await talk.heard(talk.ann, 3)
+        await voiced.discord.until(lambda: talk.ann.frames >= 3)
         talk.call.interrupt()
         before = talk.ann.frames
         await voiced.discord.until(lambda: voiced.discord.voice.packets >= before + 30)
