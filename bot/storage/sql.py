@@ -36,6 +36,7 @@ from bot.storage import (
     workers,
     workspaces,
 )
+from bot.storage.admission import EarlierRuns, SessionEndings, admit
 from bot.storage.connections import STANDARD_SIZE, PoolSize, Retried, Work, nobody_counts
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
@@ -44,13 +45,10 @@ from bot.storage.functions import StorageFunctions
 from bot.storage.keys import has_canary, leave_canary, require_key
 from bot.storage.statements import SqlTransaction
 from bot.storage.unit_of_work import (
-    EarlierRuns,
     FencedBlock,
     PatientTransactions,
     Repository,
-    SessionEndings,
     Transactions,
-    admit,
     changes,
     reads,
     urgent,

@@ -23,6 +23,7 @@ from bot.ports.storage.repositories import (
     UsageRepository,
 )
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, Situation, UnfencedWrites
+from bot.storage.admission import EarlierRuns, SessionEndings, admit
 from bot.storage.event_writer import EventWriter
 from bot.storage.functions import StorageFunctions
 from bot.storage.memory import (
@@ -38,18 +39,7 @@ from bot.storage.memory import (
     workspaces,
 )
 from bot.storage.memory.rows import Data, MemoryTransaction, MemoryTransactions
-from bot.storage.unit_of_work import (
-    EarlierRuns,
-    FencedBlock,
-    PatientTransactions,
-    Repository,
-    SessionEndings,
-    Transactions,
-    admit,
-    reads,
-    urgent,
-    writes,
-)
+from bot.storage.unit_of_work import FencedBlock, PatientTransactions, Repository, Transactions, reads, urgent, writes
 from bot.tasks import Wakeups
 
 FUNCTIONS: StorageFunctions[MemoryTransaction] = StorageFunctions(
