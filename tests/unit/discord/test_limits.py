@@ -20,6 +20,7 @@ from adapters.discord.limits import (
     calls_of_bot,
     counted,
 )
+from adapters.discord.publisher import DiscordPublisher
 from bot.ports.processes import LocalBudgets
 from bot.testing.virtual_time import run_virtual
 from tests.integration.discord.fake.limits import Window
@@ -137,6 +138,10 @@ def test_calls_per_second_are_bounded_and_in_order(pauses: list[float]) -> None:
     assert [number for number, _ in found] == list(range(len(pauses)))
     times = [at for _, at in found]
     assert all(sum(start <= at <= start + 1 for at in times) <= DISCORDS_LIMIT for start in times)
+
+
+def test_what_is_paced_leaves_room_for_other_calls() -> None:
+    assert DiscordPublisher.pace.calls_per_second < 1 / CALLS.interval
 
 
 def test_a_few_calls_do_not_wait() -> None:
