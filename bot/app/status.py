@@ -60,18 +60,24 @@ def _process(settings: Settings) -> ProcessStatus | str:
     try:
         token = settings.status_token.get_secret_value()
         connection.request("GET", "/status/now", headers={"authorization": f"Bearer {token}"})
-        answer = connection.getresponse()
-        if answer.status == http.client.NOT_FOUND:
-            return NOT_TAKEN
-        if answer.status != http.client.OK:
-            return NO_ANSWER
-        return msgspec.json.decode(answer.read(MOST_BYTES), type=_StatusAnswer).process
+        return _read(connection.getresponse())
     except (OSError, http.client.HTTPException):
         return NO_ANSWER
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return OTHER_VERSION
+    except ValueError:  # a token that no header can carry
+        return NOT_TAKEN
     finally:
         connection.close()
+
+
+def _read(answer: http.client.HTTPResponse) -> ProcessStatus | str:
+    if answer.status == http.client.NOT_FOUND:
+        return NOT_TAKEN
+    if answer.status != http.client.OK:
+        return NO_ANSWER
+    try:
+        return msgspec.json.decode(answer.read(MOST_BYTES), type=_StatusAnswer).process
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return OTHER_VERSION
 
 
 # ---------------------------------------------------------------- the screen

@@ -160,6 +160,15 @@ async def test_a_service_that_says_something_else_is_told(status: int, body: dic
     assert answer == ServiceAnswer({}, told)
 
 
+@pytest.mark.parametrize("token", ["“sixteen or more”", "sixteen or\nmore of it"])
+async def test_a_token_that_cannot_be_sent_is_told(token: str) -> None:
+    app = Starlette(routes=[Route("/readyz", lambda _: JSONResponse({"reasons": {}}))])
+    async with serve(app, "127.0.0.1", 0) as port:
+        here = {"host": "127.0.0.1", "port": port, "status_token": SecretStr(token)}
+        answer = await asyncio.to_thread(asked, load(Settings, None).model_copy(update=here))
+    assert answer == ServiceAnswer({}, NOT_TAKEN)
+
+
 @in_memory()
 async def test_without_a_service_the_command_says_so(world: MemoryWorld) -> None:
     settings = load(Settings, None)
