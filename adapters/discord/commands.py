@@ -32,7 +32,6 @@ STRING_LENGTH = 6_000
 OPTIONS_LIMIT = 25
 DESCRIPTION_LENGTH = 100
 COMMAND_LENGTH = 8_000
-MESSAGE_COMMANDS_LIMIT = 15
 
 SEND_MESSAGES = 1 << 11
 """Who may use the commands unless a server says otherwise: whoever may write."""

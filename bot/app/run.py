@@ -102,9 +102,8 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
         stopping = await stack.enter_async_context(stop_signals())
         stack.enter_context(sole_process(settings))
         metrics = new_metrics()
-        hints = await open_hints(
-            settings
-        )  # first: it takes two connections for a moment, and the storage all that are left
+        # First: it takes two connections for a moment, and the storage all that are left.
+        hints = await open_hints(settings)
         storage = await stack.enter_async_context(open_storage(settings, size_of(settings), metrics.retried))
         budgets = budgets_of(settings, storage, metrics)
         hosts = ProcessRole.WORKER in settings.roles_played
