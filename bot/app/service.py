@@ -327,12 +327,12 @@ class Service:
     def _periodic_jobs(self) -> Iterator[Job]:
         services, every = self.services, retention.LOOK_EVERY
         own = services.timeouts.account_is_ours
-        reap = reaper.Reaper(services.storage, services.accounts, services.clock, account_is_ours=own).look
+        reaps = reaper.Reaper(services.storage, services.accounts, services.clock, account_is_ours=own)
         gauges = scheduler.Gauges(services.storage.sessions, services.metrics)
         yield Job("count", gauges.count, scheduler.COUNT_EVERY, lost=gauges.clear)
         at_start = asyncio.Event()  # what could not be closed when the last process ended is closed now
         at_start.set()
-        yield Job("reap", reap, reaper.LOOK_EVERY, at_start)
+        yield Job("reap", reaps.look, reaper.LOOK_EVERY, at_start, lost=reaps.lost)
         yield Job("tidy", retention.Retention(services, self._ended_cards.note).tidy, every)
         yield Job(
             "uploads", upload_poller.UploadPoller(services).look, upload_poller.LOOK_EVERY, self._queries.uploads_due

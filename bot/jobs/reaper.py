@@ -80,12 +80,15 @@ class Reaper:
 
     @contextmanager
     def _until_it_fails(self) -> Iterator[None]:
-        """Who could not look does not know what ran meanwhile."""
         try:
             yield
         except BaseException:
-            self._clear_since = None
+            self.lost()
             raise
+
+    def lost(self) -> None:
+        """Who could not look does not know what ran meanwhile."""
+        self._clear_since = None
 
     async def _chases(self) -> bool:
         return any(self._clock.now() - row.intended_at < CHASED_FOR for row in await self._unsettled())

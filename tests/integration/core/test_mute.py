@@ -15,11 +15,12 @@ from bot.ports.room import RoomConnection
 from bot.ports.storage.records import ProcessProfile
 from bot.runtime.lease import LEASE
 from bot.runtime.worker import ON_LOSS
-from bot.storage.connections import DatabaseAway, Work
+from bot.storage.connections import Work
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.sql import SqlStorage
 from tests.integration.core.tapped import Tapped
+from tests.reachable import Reachable, store_of
 from tests.world_fixture import KEY, QUICK, CuttableStore, Stack, T, on_stack
 
 AWAY_S = 12.0
@@ -28,26 +29,6 @@ LATE_S = 3.0
 """As after a try to connect that was under way when the database came back."""
 SLOWLY = replace(QUICK, pace=15.0)
 CHANNELS = tuple(ConversationRef("fake", f"W{number}", "C1") for number in (1, 2))
-
-
-class Reachable(CuttableStore):
-    """A store that may be away."""
-
-    away = False
-
-    async def read(self, work: Work[T]) -> T:
-        return await super().read(self._unless_away(work))
-
-    async def write_late(self, make: Callable[[], Work[T]]) -> T:
-        return await super().write_late(lambda: self._unless_away(make()))
-
-    def _unless_away(self, work: Work[T]) -> Work[T]:
-        def reached(connection: object) -> T:
-            if self.away:
-                raise DatabaseAway("The database does not answer. Please try again in a moment.")
-            return work(connection)  # type: ignore[arg-type] # as it was given
-
-        return reached
 
 
 class Counted(Tapped):
@@ -75,12 +56,6 @@ async def all_live(stack: Stack) -> list[ConversationRef]:
         await stack.live()
         threads.append(stack.room.thread)
     return threads
-
-
-def store_of(stack: Stack) -> Reachable:
-    store = stack.stores[-1]
-    assert isinstance(store, Reachable)
-    return store
 
 
 def answered(stack: Stack, text: str) -> bool:

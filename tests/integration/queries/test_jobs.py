@@ -6,12 +6,13 @@ from datetime import timedelta
 from adapters.agora.rooms import OwnRooms
 from adapters.simulator import Fault
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
-from bot.jobs.reaper import CREATE_TAKES, Reaper
+from bot.jobs.reaper import CREATE_TAKES, LOOK_EVERY, Reaper
 from bot.ports.storage.records import Lease
 from bot.runtime.provider_calls import TRIED_AGAIN
 from bot.runtime.services import SessionTimeouts
 from bot.runtime.status_card import ENDINGS
 from tests.integration.queries.asking import ask
+from tests.reachable import Reachable, store_of
 from tests.world_fixture import Stack, on_stack
 
 OURS = SessionTimeouts(account_is_ours=True)
@@ -91,6 +92,25 @@ async def test_while_something_is_being_created_nothing_is_judged(stack: Stack) 
         swept = await reaper.sweep()
         assert (swept.too_early, len(swept.closed)) == (False, 1)
     assert stack.hosted == []
+
+
+@on_stack()
+async def test_who_could_not_look_does_not_say_that_nothing_ran(stack: Stack) -> None:
+    """The database was away when the reaper asked whether the job is its own."""
+    async with stack.serving(timeouts=OURS, kind=Reachable) as service:
+        await stack.room.command("start")
+        await stack.live()
+        await asyncio.sleep(65)  # a sweep has seen that all is well
+        storage, lease = service.services.storage, Lease(stack.room.card.session_id, service.worker.lease.id, 1)
+        async with storage.fenced(lease) as run:
+            run.intend("gone", lambda _: 10)
+            run.orphaned("gone")
+        store_of(stack).away = True
+        await asyncio.sleep(CREATE_TAKES.total_seconds() + 1)
+        store_of(stack).away = False
+        await asyncio.sleep(LOOK_EVERY + 1)
+        booked = await storage.ledger.days(stack.clock.now() - timedelta(days=1))
+        assert CREATE_TAKES <= sum((line.unknown for line in booked), timedelta()) < timedelta(minutes=1)
 
 
 @on_stack()
