@@ -62,7 +62,11 @@ def known_events(tx: SqlTransaction, events: Collection[EventKey]) -> dict[Event
     """Which of these were accepted or answered before, or else are being answered, and perhaps some more of their workspaces."""
     platforms, workspaces, ids = ([*{event[at] for event in events}] for at in range(3))
     rows = _KNOWN.rows(tx, platforms=platforms, workspaces=workspaces, events=ids, now=tx.shared_now)
-    return {(row[0], row[1], row[2]): not row[3] for row in rows}
+    known: dict[EventKey, bool] = {}
+    for *event, answered_by in rows:
+        key = (event[0], event[1], event[2])
+        known[key] = not answered_by or known.get(key, False)
+    return known
 
 
 _AUTHORS = Prepared(

@@ -7,7 +7,7 @@ import pytest
 from bot.ports.storage import Storage
 from bot.ports.storage.coordination import Reading
 from bot.ports.storage.transactions import EventKey
-from tests.contract.storage.seeds import PLACE, known, situation
+from tests.contract.storage.seeds import PLACE, accept, known, said, situation, start
 
 EVENT: EventKey = (PLACE.platform, PLACE.workspace_id, "e1")
 HOUR, NO_TIME = timedelta(hours=1), timedelta()
@@ -47,6 +47,15 @@ async def test_admission_knows_what_is_being_answered(storage: Storage) -> None:
     assert (await situation(storage, EVENT)).answering == {EVENT}
     await answered(storage, "A")
     assert (await situation(storage, EVENT)).answering == frozenset()
+
+
+async def test_what_was_accepted_is_known_whoever_answers_it_too(storage: Storage) -> None:
+    await start(storage, "s")
+    await accept(storage, said(1))
+    await answers(storage, "A")
+    found = await situation(storage, EVENT)
+    assert found.known == {EVENT}
+    assert found.answering == frozenset()
 
 
 async def test_whoever_died_of_an_answer_is_succeeded(storage: Storage) -> None:
