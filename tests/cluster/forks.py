@@ -1,7 +1,8 @@
 """A program that has loaded the service and forks a process of it for each line it reads: a start costs 0.2 s, not 4.
 
 A line is JSON: the words of the command line, the environment, the folder. The answer is the process's id. Its standard error goes to `log`
-in the folder. All of them end with this program.
+in the folder. All of them end with this program. It stands beside `tests/fork_server.py` as
+`tests/cluster/releases.py` starts each release by the one in its own checkout: lines and answers stay as previous releases know them.
 """
 
 import json

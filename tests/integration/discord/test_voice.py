@@ -97,6 +97,11 @@ class Spoken:
     async def heard_again(self, listener: Listener | None = None) -> None:
         await self.heard(20, listener)
 
+    @property
+    def arrived(self) -> int:
+        """Frames of sound that reached Discord: however few a busy machine sends, Ann has to hear each."""
+        return len(self.discord.voice.arrivals) - self.discord.voice.silences
+
 
 def needs_libopus() -> None:
     if missing := voice_support.missing():
@@ -156,7 +161,7 @@ async def test_every_frame_is_decrypted_and_the_tone_is_found(voiced: Wire) -> N
     async with spoken(voiced) as talk:
         assert talk.seen == [VoiceAudience(LOUNGE, "Lounge", frozenset({ANN}))]
         await talk.heard(100)
-        assert talk.ann.unreadable == 0
+        assert (talk.ann.frames, talk.ann.unreadable) == (talk.arrived, 0)
         assert pitch(talk.ann.pcm) == pytest.approx(440, abs=5)
         assert voiced.discord.voice.plain == []
         first, *_, last = arrivals = voiced.discord.voice.arrivals
@@ -265,7 +270,8 @@ async def test_with_a_twentieth_lost_the_rest_is_heard(voiced: Wire) -> None:
     voiced.discord.voice.lost = lambda number: number % 20 == 0
     async with spoken(voiced) as talk:
         await talk.heard(90)
-        assert talk.ann.unreadable == 0
+        assert voiced.discord.voice.packets - len(voiced.discord.voice.arrivals) >= 4
+        assert (talk.ann.frames, talk.ann.unreadable) == (talk.arrived, 0)
         assert pitch(talk.ann.pcm) == pytest.approx(440, abs=15)
 
 

@@ -73,7 +73,6 @@ class FakeRest:
     """People who are in no server any more."""
     refused: list[str] = field(default_factory=list)
     """Calls that came too fast, each with the limit that it met."""
-    """How many calls came too fast."""
     said: int = 0
 
     def next_answers(self, call: str, *answers: Answer) -> None:

@@ -68,6 +68,8 @@ class FakeVoice:
     plain: list[bytes] = field(default_factory=list)
     """Opus that anybody at Discord could have heard, silence left out."""
     packets: int = 0
+    silences: int = 0
+    """Of the packets that arrived."""
     where: str | None = None
     """The channel that the bot is in."""
     stages: set[str] = field(default_factory=set)
@@ -298,6 +300,7 @@ class FakeVoice:
 
     def _pass_on(self, frame: bytes) -> None:
         if frame == SILENCE:
+            self.silences += 1
             return
         if not frame.endswith(ENCRYPTED):
             self.plain.append(frame)
