@@ -22,6 +22,9 @@ PREVIOUS = "PREVIOUS_RELEASE"
 """Setting: a folder with a checkout, or a git revision. Without it, the previous release is the newest tag of a version."""
 NONE_BEFORE = f"no release before this one: no tag of a version, and {PREVIOUS} names none"
 
+UNFINISHED = ("-", "a", "b", "rc")
+"""Begin what follows the number of a version that comes before it."""
+
 
 @dataclass(frozen=True)
 class Program:
@@ -55,16 +58,17 @@ THIS = Program(ROOT)
 
 def previous_release(folder: Path) -> Program:
     """The release before this one, taken out of git into `folder` where it is no checkout yet. Skips the test where there is none."""
-    named = os.environ.get(PREVIOUS) or _newest_tag()
+    named = os.environ.get(PREVIOUS) or newest_tag(ROOT)
     if not named:
         pytest.skip(NONE_BEFORE)
     return Program(Path(named).resolve() if Path(named).is_dir() else _exported(named, folder / "previous"))
 
 
-def _newest_tag() -> str:
-    """Of a version before this checkout's; empty where there is none."""
-    words = ("tag", "--list", "v[0-9]*", "--no-contains", "HEAD", "--sort=-version:refname")
-    return _git(*words).decode().partition("\n")[0]
+def newest_tag(root: Path) -> str:
+    """Of a version before that of the checkout `root`, on its branch; empty where there is none."""
+    sorting = [word for suffix in UNFINISHED for word in ("-c", f"versionsort.suffix={suffix}")]
+    listing = ("tag", "--list", "v[0-9]*", "--merged", "HEAD", "--no-contains", "HEAD", "--sort=-version:refname")
+    return _git(*sorting, *listing, at=root).decode().partition("\n")[0]
 
 
 def _exported(revision: str, folder: Path) -> Path:
@@ -73,5 +77,5 @@ def _exported(revision: str, folder: Path) -> Path:
     return folder
 
 
-def _git(*words: str) -> bytes:
-    return subprocess.run(["git", *words], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+def _git(*words: str, at: Path = ROOT) -> bytes:
+    return subprocess.run(["git", *words], cwd=at, check=True, stdout=subprocess.PIPE).stdout

@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.releases import THIS, Program, previous_release
+from tests.cluster.releases import THIS, Program, newest_tag, previous_release
 from tests.cluster.test_cluster import FEW_TOWNS, ON_DISCORD, ON_SLACK, hold
 from tests.cluster.world import FEW, World, installed
 from tests.patience import until
@@ -15,6 +16,23 @@ from tests.patience import until
 @pytest.fixture
 def previous(tmp_path: Path) -> Program:
     return previous_release(tmp_path)
+
+
+def test_the_newest_tag_before_this_checkout_is_found(tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        subprocess.run(
+            ["git", "-c", "user.name=Ann", "-c", "user.email=ann@example.com", *words], cwd=tmp_path, check=True
+        )
+
+    git("init", "--quiet", "--initial-branch=main")
+    for tag in ("v1.9.0", "v1.10.0rc1", "v1.10.0", "v2.0.0"):
+        git("commit", "--quiet", "--allow-empty", "--message", tag)
+        git("tag", tag)
+    git("checkout", "--quiet", "-b", "other", "v1.9.0")
+    git("commit", "--quiet", "--allow-empty", "--message", "elsewhere")
+    git("tag", "v1.99.0")
+    git("checkout", "--quiet", "main")
+    assert newest_tag(tmp_path) == "v1.10.0"
 
 
 @pytest.mark.soak
