@@ -16,7 +16,10 @@ from bot.settings import ENV_FILE, Settings, reading
 from bot.storage.backup import JOURNALS
 from bot.storage.keys import key_file
 
-_PLAIN = re.compile(r"[\w@%+=:,./~-]*")
+_PLAIN = re.compile(r"[\w@%+=:,./~-]+")
+_BEFORE = re.compile(r"\s*(?:export[^\S\r\n]+)?")
+_COMMENTS = re.compile(r"[^\S\r\n]*#")
+"""Where one may begin."""
 
 
 def values_in(file: Path) -> Mapping[str, str]:
@@ -51,17 +54,32 @@ def changed(text: str, changes: Mapping[str, str]) -> str:
     parts = [binding.original.string for binding in parse_stream(io.StringIO(text))]
     last = {binding.key: at for at, binding in enumerate(parse_stream(io.StringIO(text))) if binding.key}
     for name, value in changes.items():
-        line = f"{name}={_quoted(value)}{end}"
+        setting = f"{name}={_quoted(value)}"
         if name in last:
-            parts[last[name]] = _before(parts[last[name]]) + line
+            part = parts[last[name]]
+            parts[last[name]] = f"{_before(part)}{setting}{_comment(part)}{end}"
         else:
-            parts += [*_ending(parts, end), line]
+            parts += [*_ending(parts, end), f"{setting}{end}"]
     return "".join([*parts, *_ending(parts, end)])
 
 
 def _before(part: str) -> str:
-    """Lines without anything belong to what follows them."""
-    return part[: len(part) - len(part.lstrip())]
+    """Lines without anything belong to what follows them; `export` stands before the name."""
+    found = _BEFORE.match(part)
+    return found[0] if found else ""
+
+
+def _comment(part: str) -> str:
+    """What stands behind a value: without it the same is read."""
+    whole = _read(part)
+    for begin in _COMMENTS.finditer(part):
+        if _read(part[: begin.start()]) == whole:
+            return " " * (not begin[0][0].isspace()) + part[begin.start() :].rstrip("\r\n")
+    return ""
+
+
+def _read(part: str) -> Sequence[tuple[str | None, str | None]]:
+    return [(binding.key, binding.value) for binding in parse_stream(io.StringIO(part))]
 
 
 def _ending(parts: Sequence[str], end: str) -> Sequence[str]:

@@ -42,6 +42,24 @@ def test_every_other_line_stays_as_it_is(before: str, after: str) -> None:
     assert changed(before, {"A": "3", "C": "4"}) == after
 
 
+@pytest.mark.parametrize(
+    ("before", "value", "after"),
+    [
+        ("export A=1\n", "3", "export A=3\n"),
+        ("\n  export\tA=1\n", "3", "\n  export\tA=3\n"),
+        ("A=1  # one # of two\n", "3", "A=3  # one # of two\n"),
+        ("A='1 # one'# of two\r\n", "3", "A=3 # of two\r\n"),
+        ("A= # one\n", "3", "A=3 # one\n"),
+        ("A='1\n# one' # two", "", "A='' # two\n"),
+        ("A=1#one\n", "3", "A=3\n"),
+        ("export A\n", "3", "export A=3\n"),
+    ],
+)
+def test_export_and_a_comment_stay_on_their_line(before: str, value: str, after: str) -> None:
+    assert changed(before, {"A": value}) == after
+    assert read(after) == {"A": value}
+
+
 @given(st.dictionaries(NAMES, VALUES, max_size=4), st.dictionaries(NAMES, VALUES, max_size=4))
 def test_what_is_written_is_read_back(before: dict[str, str], changes: dict[str, str]) -> None:
     assert read(changed(changed("", before), changes)) == {**before, **changes}
