@@ -29,6 +29,9 @@ ENV_FILE = ".env"
 PREFIX = "AVATARBOT_"
 _DEFAULT_FILE = "avatarbot.db"
 
+STATUS_TOKEN_LONGEST = 512
+"""Characters."""
+
 SettingsType = TypeVar("SettingsType", bound=BaseSettings)
 
 
@@ -50,6 +53,12 @@ def _fernet_keys(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
 def _hard_to_guess(token: SecretStr) -> SecretStr:
     if len(token.get_secret_value()) < 16:
         raise ValueError("needs at least 16 characters")
+    return token
+
+
+def _short_enough(token: SecretStr) -> SecretStr:
+    if len(token.get_secret_value()) > STATUS_TOKEN_LONGEST:
+        raise ValueError(f"has to have at most {STATUS_TOKEN_LONGEST} characters")
     return token
 
 
@@ -182,7 +191,7 @@ class Settings(BaseSettings):
     metrics_token: Annotated[SecretStr, AfterValidator(_hard_to_guess)] | None = Field(
         None, validation_alias="AVATARBOT_METRICS_TOKEN"
     )
-    status_token: Annotated[SecretStr, AfterValidator(_hard_to_guess)] | None = Field(
+    status_token: Annotated[SecretStr, AfterValidator(_hard_to_guess), AfterValidator(_short_enough)] | None = Field(
         None, validation_alias="AVATARBOT_STATUS_TOKEN"
     )
     retention_days: int = Field(30, ge=1, le=3650, validation_alias="AVATARBOT_RETENTION_DAYS")

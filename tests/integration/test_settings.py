@@ -105,6 +105,7 @@ def test_the_environment_wins_over_the_file(empty_place: Path, monkeypatch: pyte
             "AVATARBOT_SECRET_KEYS holds something that is not a Fernet key; make one with `avatarbot db new-key`.",
         ),
         ("AVATARBOT_METRICS_TOKEN", "short", "AVATARBOT_METRICS_TOKEN needs at least 16 characters."),
+        ("AVATARBOT_STATUS_TOKEN", "t" * 513, "AVATARBOT_STATUS_TOKEN has to have at most 512 characters."),
         (
             "AVATARBOT_AKOOL_KEY_IS_OURS",
             "perhaps",

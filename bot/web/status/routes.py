@@ -19,6 +19,7 @@ from starlette.routing import Mount, Route, Router
 from bot.domain.errors import StoreUnavailable
 from bot.ports.chat import HttpMount
 from bot.queries.overview import Overview
+from bot.settings import STATUS_TOKEN_LONGEST
 from bot.telemetry import RECENT, Metrics, RecentProblem
 from bot.web.page import STATIC_PAGE, Static
 from bot.web.readiness import Readiness, reasons
@@ -125,8 +126,6 @@ def _value(metrics: Metrics, name: str) -> float:
 
 FOLDER = Path(__file__).parent / "static"
 BEARER = "Bearer "
-LONGEST = 512
-"""Characters of a token that is looked at."""
 
 
 class OperatorStatus(msgspec.Struct, frozen=True):
@@ -148,7 +147,7 @@ def status_mount(
         return response
 
     async def now(request: Request) -> Response:
-        offered = request.headers.get("authorization", "")[: LONGEST + len(BEARER)]
+        offered = request.headers.get("authorization", "")[: len(BEARER) + STATUS_TOKEN_LONGEST + 1]
         if not hmac.compare_digest(offered.encode(), f"{BEARER}{token}".encode()):
             return PlainTextResponse("Not Found", 404)
         return Response(msgspec.json.encode(await _status(ask, own)), media_type="application/json")
