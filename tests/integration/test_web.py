@@ -17,7 +17,7 @@ from bot.telemetry import configure_logging, new_metrics
 from bot.testing.virtual_time import virtual
 from bot.web.app import create_app, listen, serve
 from bot.web.readiness import Readiness
-from tests.patience import HANG_S
+from tests.patience import HANG_S, until
 
 TOKEN = "a-token-of-sixteen-or-more"
 
@@ -213,19 +213,18 @@ async def test_draining_answers_who_asked_and_lets_nobody_in() -> None:
         asking = asyncio.create_task(http.get(f"http://127.0.0.1:{port}/slow"))
         await asked.wait()
         draining.set()
-        while await _lets_in(port):
-            await asyncio.sleep(0.01)
+        await until(lambda: _lets_nobody_in(port))
         answers.set()
         assert (await asking).text == "answered"
 
 
-async def _lets_in(port: int) -> bool:
+async def _lets_nobody_in(port: int) -> bool:
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
     except ConnectionError:  # refused, or reset where the port is closed at that moment
-        return False
+        return True
     writer.close()
-    return True
+    return False
 
 
 async def test_an_error_in_the_block_is_raised_unchanged() -> None:
