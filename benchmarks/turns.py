@@ -6,17 +6,17 @@ that of the whole process, the simulator included, from the first message until 
 
 The floor is bare aiosqlite with synchronous=FULL: two commits of one row before the first packet (accepted, claimed) and one after it
 (over). Its CPU is measured before the run, its time beside the service's, in the same loop. `--tree` runs another checkout's
-`benchmarks.turns` in turn with this one, and shows the CPU of a message in each, and their ratio.
+`benchmarks.turns` at the same time as this one, each in its own `.venv`, and shows the CPU of a message in each, and their ratio.
 """
 
 import argparse
 import asyncio
 import contextlib
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -38,24 +38,31 @@ BESIDE_EVERY_S = 0.2
 """Between two messages of the floor beside those of the service."""
 
 HERE = Path(__file__).parents[1]
+PAIRS, PAIRED_SECONDS = 5, 8
+PAIRED_WITHIN_S = 180
+"""For one pair: both begin their sessions, then both talk."""
+
 ALONE = f"""
 import asyncio, sys, time
-sys.path[:] = ["."] + [path for path in sys.path if path not in ("", {str(HERE)!r})]
 import benchmarks.turns as turns
 run = turns.Talk.run
 async def counted(talk, rate):
-    began = time.process_time()
+    if rate != {JUDGED}:
+        return await run(talk, rate)
+    turns.SECONDS = {PAIRED_SECONDS}
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    process, loop = time.process_time(), time.thread_time()
     await run(talk, rate)
     await asyncio.sleep(1)
-    if rate == {JUDGED}:
-        print("each", (time.process_time() - began) / (turns.SECONDS * rate))
+    spent = (time.process_time() - process, time.thread_time() - loop)
+    print("each", *(seconds / ({PAIRED_SECONDS} * rate) for seconds in spent), flush=True)
 turns.Talk.run, turns.RATES = counted, ({JUDGED},)
 asyncio.run(turns.measure())
 """
-"""Runs the benchmark of the working directory's tree, whichever tree this interpreter belongs to, and prints the CPU of each message."""
-
-IN_TURN = 5
-"""Runs of each tree in a paired run: how fast a busy machine's core is changes from one to the next."""
+"""Runs the benchmark of the working directory's tree: tells that its sessions are live, begins once told to, and prints the CPU of each
+message in the process and in the loop's thread.
+"""
 
 COMMITS_BEFORE, COMMITS = 2, 3
 """Of one message: before its first packet, and in all."""
@@ -176,30 +183,63 @@ def line(rate: int, talk: Talk, took: list[float], floor: float, cpu: float) -> 
     print(f"{rate:<12}{alone}{cpu * 1000:10.2f}{talk.refused:10}{len(talk.began) - len(took):10}")
 
 
-def paired(tree: Path) -> None:
-    """This checkout and another in turn: the CPU of a message in each, and how often ours goes into theirs."""
-    ours, theirs = [], []
-    for _ in range(IN_TURN):
-        theirs.append(alone(tree.resolve()))
-        ours.append(alone(HERE))
-        print(f"{tree}: {theirs[-1] * 1000:.2f} ms, here: {ours[-1] * 1000:.2f} ms", flush=True)
-    ratio = statistics.median(ours) / statistics.median(theirs)
-    print(f"CPU of a message at {JUDGED}/s: {ratio:.2f} of that of {tree}, by the medians; {load()}")
+async def paired(tree: Path) -> None:
+    """This checkout and another at the same time: the CPU of a message in each, and how often ours goes into theirs."""
+    ratios = []
+    for _ in range(PAIRS):
+        async with asyncio.timeout(PAIRED_WITHIN_S):
+            (theirs, their_loop), (ours, our_loop) = await side_by_side(tree.resolve(), HERE)
+        ratios.append(ours / theirs)
+        print(
+            f"{tree}: {theirs * 1000:.2f} ms ({their_loop * 1000:.2f} in the loop), "
+            f"here: {ours * 1000:.2f} ms ({our_loop * 1000:.2f}), {ratios[-1]:.2f}",
+            flush=True,
+        )
+    print(
+        f"CPU of a message at {JUDGED}/s: {statistics.median(ratios):.2f} of that of {tree}, median of {PAIRS}; {load()}"
+    )
 
 
-def alone(tree: Path) -> float:
-    """Seconds of CPU of a message, in a process of its own."""
-    ran = subprocess.run([sys.executable, "-c", ALONE], cwd=tree, check=False, capture_output=True, text=True)
-    each = [line.split()[1] for line in ran.stdout.splitlines() if line.startswith("each ")]
-    if not each:
-        sys.exit(f"{tree}: no figure\n{ran.stderr}")
-    return float(each[-1])
+async def side_by_side(*trees: Path) -> list[tuple[float, float]]:
+    """Seconds of CPU of a message in each, and those of the loop's thread: how fast a core is at that moment is the same for all."""
+    async with contextlib.AsyncExitStack() as stack:
+        running = [await stack.enter_async_context(alone(tree)) for tree in trees]
+        for each in running:
+            await told(each, "ready")
+        for each in running:
+            assert each.stdin is not None
+            each.stdin.write(b"go\n")
+        figures = [await told(each, "each") for each in running]
+    return [(float(process), float(loop)) for process, loop in figures]
+
+
+@contextlib.asynccontextmanager
+async def alone(tree: Path) -> AsyncIterator[Process]:
+    """A checkout's benchmark, in a process of its own with its own `.venv`."""
+    pipe = asyncio.subprocess.PIPE
+    python = str(tree / ".venv" / "bin" / "python")
+    process = await asyncio.create_subprocess_exec(python, "-c", ALONE, cwd=tree, stdin=pipe, stdout=pipe)
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def told(process: Process, what: str) -> list[str]:
+    """The words behind `what`, once it prints that. What went wrong instead stands on its standard error."""
+    assert process.stdout is not None
+    async for line in process.stdout:
+        if line.startswith(what.encode()):
+            return line.decode().split()[1:]
+    sys.exit(f"it ended before it was {what}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tree", type=Path, help="another checkout, for a paired run")
+    parser.add_argument("--tree", type=Path, help="another checkout with a .venv, for a paired run")
     if asked := parser.parse_args().tree:
-        paired(asked)
+        asyncio.run(paired(asked))
     else:
         sys.exit(asyncio.run(measure()))
