@@ -13,11 +13,12 @@ from discord.http import Route
 from adapters.discord.client import BAD_TOKEN, BROKEN, UNREACHABLE, Rest
 from adapters.discord.commands import COMMAND, CommandMentions, commands
 from adapters.discord.gateway import Connector
-from adapters.discord.limits import use_buckets
+from adapters.discord.limits import looks_at_commands, use_buckets
 from adapters.discord.settings import DiscordSettings
 from bot.commands.catalogue import Catalogue
 from bot.commands.verbs import CATALOGUE
 from bot.domain.errors import PlaceGone, PlatformError, SettingsError
+from bot.ports.processes import Budgets, LocalBudgets
 
 log = structlog.get_logger(__name__)
 
@@ -42,9 +43,12 @@ class CommandSync:
         rest: Rest,
         settings: DiscordSettings,
         mentions: CommandMentions,
+        *,
         catalogue: Catalogue = CATALOGUE,
         again_s: float = AGAIN_FIRST,
+        budgets: Budgets | None = None,
     ) -> None:
+        self._looks = looks_at_commands(budgets or LocalBudgets())
         self._rest = rest
         self._catalogue = catalogue
         self._mentions = mentions
@@ -58,6 +62,7 @@ class CommandSync:
 
     async def learn(self, application_id: int) -> None:
         """How texts link to them, as another process has written them; where that is not to be had texts stay as they are."""
+        await self._looks.turn()
         try:
             await sync(self._rest, application_id, self._settings, self._catalogue, self._mentions, writes=False)
         except PlatformError as error:
@@ -70,6 +75,7 @@ class CommandSync:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
+            await self._looks.turn()
             try:
                 await sync(self._rest, application_id, self._settings, self._catalogue, self._mentions)
             except PlaceGone as error:  # `wanted` is called when we come into that server

@@ -34,6 +34,9 @@ CALLS = CallRate(interval=1 / 33, burst=7)
 a busy machine made up to 0.3 s late.
 """
 
+LOOKS_AT_COMMANDS = CallRate(interval=10.0, burst=4)
+"""Of all processes, each of which looks as it starts: the bucket of commands had room for ten in a minute, and who starts knows no bucket."""
+
 LONGEST_WAIT = 30.0
 """Seconds that a call waits for its bucket; where it would be more, `RateLimited` is raised at once."""
 
@@ -69,6 +72,11 @@ class IdentifyLimiter:
 def calls_of_bot(budgets: Budgets) -> CallBudget:
     """Calls of all processes of a bot, but for answers to interactions."""
     return budgets.of("discord:calls", CALLS)
+
+
+def looks_at_commands(budgets: Budgets) -> CallBudget:
+    """Looks of all processes of a bot at the commands that Discord has."""
+    return budgets.of("discord:commands", LOOKS_AT_COMMANDS)
 
 
 _COUNTED: ContextVar[CallBudget | None] = ContextVar("counted", default=None)

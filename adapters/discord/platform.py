@@ -101,7 +101,9 @@ class DiscordPlatform(DiscordPublisher):
         self._messages = MessageEvents(handler, self._places, self._own_id)
         self._interactions = DiscordInteractions(handler, settings.conversation)
         self._backfill = Backfill(rest, self._talks, self._hear_missed, self._gone, backfill_again_s)
-        self._commands = CommandSync(rest, settings, mentions, catalogue, commands_again_s)
+        self._commands = CommandSync(
+            rest, settings, mentions, catalogue=catalogue, again_s=commands_again_s, budgets=budgets
+        )
 
         self._voice = DiscordVoiceChannels(self._voice_guild, rest, self.notify, self._is_private)
 

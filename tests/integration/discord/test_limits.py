@@ -1,23 +1,29 @@
 """Over the wire: buckets that are empty for minutes, limits for all of a bot, connections that end, and files."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 from discord.http import Route
 
 from adapters.discord.client import Rest
+from adapters.discord.command_sync import CommandSync
+from adapters.discord.commands import CommandMentions
+from adapters.discord.limits import looks_at_commands
 from adapters.discord.platform import DiscordPlatform
 from bot.clock import SystemClock
 from bot.domain.conversations import File, Question, Reply
 from bot.domain.errors import PlatformError
+from bot.ports.processes import LocalBudgets
 from tests.contract.platform.cards import CARD, LIVE, OTHER
-from tests.integration.discord.fake import CHANNEL, USER, Answer, FakeDiscord, Limits, command
+from tests.integration.discord.fake import BOT, CHANNEL, USER, Answer, FakeDiscord, Limits, command
 from tests.integration.discord.wire import PLACE, Heard, Wire, settings
 from tests.patience import HANG_S
 
 POST = f"POST /channels/{CHANNEL}/messages"
 THREADS = f"POST /channels/{CHANNEL}/messages/\\d+/threads"
 DELETE = f"DELETE /channels/{CHANNEL}/messages/\\d+"
+COMMANDS = "GET /applications/\\d+/commands"
 ANSWER = "PATCH /webhooks/.*"
 ME = Route("GET", "/users/@me")
 
@@ -98,6 +104,22 @@ async def test_cancelling_in_a_global_pause_stops_no_other_call(wire: Wire) -> N
 
     async with asyncio.timeout(HANG_S):
         assert (await wire.platform._rest.call(ME))["id"] == USER["id"]
+
+
+@pytest.mark.parametrize("look", [CommandSync.learn, CommandSync.run])
+async def test_who_looks_at_commands_waits_its_turn(
+    wire: Wire, look: Callable[[CommandSync, int], Awaitable[None]]
+) -> None:
+    """Each process looks as it starts: of many that start together more than ten would in a minute."""
+    budgets = LocalBudgets()
+    await looks_at_commands(budgets).pause(60)
+    await wire.discord.until(lambda: wire.discord.made(COMMANDS))
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):  # runs out
+            await look(CommandSync(wire.platform._rest, wire.settings, CommandMentions(), budgets=budgets), int(BOT))
+
+    assert len(wire.discord.made(COMMANDS)) == 1
 
 
 async def test_a_call_that_hangs_has_an_end(wire: Wire) -> None:

@@ -19,6 +19,7 @@ from adapters.discord.limits import (
     IdentifyLimiter,
     calls_of_bot,
     counted,
+    looks_at_commands,
 )
 from adapters.discord.publisher import DiscordPublisher
 from bot.ports.processes import LocalBudgets
@@ -185,6 +186,19 @@ def test_who_gives_up_holds_no_place_in_its_bucket() -> None:
             pass
 
     run_virtual(main())
+
+
+def test_many_that_start_look_ten_times_a_minute() -> None:
+    async def main() -> bool:
+        looks, window = looks_at_commands(LocalBudgets()), Window(10, 60.0)
+        await asyncio.sleep(60)
+        taken = []
+        for _ in range(40):
+            await looks.turn()
+            taken.append(window.take(asyncio.get_running_loop().time()))
+        return all(taken)
+
+    assert run_virtual(main())
 
 
 def test_a_day_of_crashing_stays_under_the_limit() -> None:
