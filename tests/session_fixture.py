@@ -124,7 +124,8 @@ async def _context(services: Services) -> SessionContext:
         run.become(SessionStatus.LIVE)
     ending = asyncio.get_running_loop().create_future()
     media = services.events.media.of(session.id)
-    return SessionContext(services, lease, await _session(services, lease), ChannelSettings(), ending, media)
+    session, settings = await _session(services, lease), ChannelSettings()
+    return SessionContext(services, lease, session, settings, lambda: True, ending, media)
 
 
 async def _session(services: Services, lease: Lease) -> SessionRecord:

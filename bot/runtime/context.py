@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -65,6 +65,7 @@ class SessionContext:
     lease: Lease
     session: SessionRecord
     settings: ChannelSettings
+    is_held: Callable[[], bool]  # whether the lease certainly holds
     ending: asyncio.Future[Ending]
     media: MediaFanout
     avatar: Avatar | None = None

@@ -54,6 +54,10 @@ class WorkerLease:
         """Whether it certainly holds, for what begins now."""
         return _elapsed() < self._until
 
+    def holds(self, worker_id: str) -> bool:
+        """Whether it certainly holds, and is the one under this id."""
+        return self.held and self.id == worker_id
+
     @property
     def spares(self) -> bool:
         """Whether others whose lease is over may be late as this one was: what they hold is left to them."""

@@ -56,11 +56,12 @@ HEARD_OUT_WITHIN = 3.0
 
 
 class SessionRunner:
-    """Runs one session under one lease."""
+    """Runs one session under one lease, which `held` says whether it certainly holds."""
 
-    def __init__(self, services: Services, lease: Lease) -> None:
+    def __init__(self, services: Services, lease: Lease, held: Callable[[], bool]) -> None:
         self._services = services
         self.lease = lease
+        self._held = held
         self._context: SessionContext | None = None
         self._early: Ending | None = None
 
@@ -116,7 +117,9 @@ class SessionRunner:
             await self._services.limiters.recall(session.place, platform.pace)
         ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         media = self._services.events.media.of(session.id)
-        self._context = context = SessionContext(self._services, self.lease, session, settings, ending, media)
+        self._context = context = SessionContext(
+            self._services, self.lease, session, settings, self._held, ending, media
+        )
         try:
             async with asyncio.TaskGroup() as group:
                 await _LiveSession(context, group, self._early).give()

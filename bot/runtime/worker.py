@@ -8,6 +8,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -239,7 +240,9 @@ class Worker:
             return []  # free for everybody once the next lease is there
         self._services.metrics.claims.inc(len(leases))
         for lease in leases:
-            run = self._runs[lease.session_id] = SessionRunner(self._for_runs, lease)
+            run = self._runs[lease.session_id] = SessionRunner(
+                self._for_runs, lease, partial(self.lease.holds, worker_id)
+            )
             if self._leaving:  # told to while the claim was under way
                 run.end(self._leaving)
         return leases

@@ -124,6 +124,11 @@ class TranscriptContext(Protocol):
         """What the avatar says under `mid` stands in the thread, all of it or its beginning."""
         ...
 
+    @property
+    def is_held(self) -> Callable[[], bool]:
+        """Whether its lease certainly holds: nobody else runs it."""
+        ...
+
     def fenced(self) -> AbstractAsyncContextManager[FencedWrites]:
         """What the run writes, in one transaction. Raises `LeaseLost` and `StoreUnavailable` when the block is left."""
         ...
@@ -270,13 +275,15 @@ class TranscriptPosts:
         await self._arrived(entry, part, ref.message_id, line)
 
     async def _intend(self, post: PostRecord) -> None:
-        """Written before it is posted, and again where this process stood still meanwhile: another may have posted it since."""
-        written = False
-        while not written:
+        """Written before it is posted, and again where that took long and the lease is over: another may have posted it since."""
+        while True:
             began = _elapsed()
             async with self._context.fenced() as run:
                 run.intend_post(post)
-            written = _elapsed() - began < FENCE_COUNTS_S
+            took = _elapsed() - began
+            if took < FENCE_COUNTS_S or self._context.is_held():
+                return
+            self._context.log.warning("written too late to be posted: the fence is asked again", seconds=round(took, 1))
 
     async def _arrived(self, entry: TranscriptEntry, part: int, message_id: str, line: TranscriptLine | None) -> None:
         """Remembered first: should the database not take it, it is not posted again. An announcement is taken up by no later run."""

@@ -19,6 +19,7 @@ from bot.storage.connections import Work
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.sql import SqlStorage
+from bot.transcript.posts import FENCE_COUNTS_S
 from tests.integration.core.tapped import Tapped
 from tests.reachable import Reachable, store_of
 from tests.world_fixture import KEY, QUICK, CuttableStore, Stack, T, on_stack
@@ -201,6 +202,32 @@ async def test_who_stood_still_before_a_post_does_not_make_it(stack: Stack) -> N
         await asyncio.sleep(2 * AWAY_S)
         assert [line.text for line in stack.room.lines if "not twice." in line.text] == []
         store.still = False
+
+
+class SlowlyWriting(CuttableStore):
+    """Each commit is heard of late, but for those of the lease."""
+
+    slow = False
+
+    async def write_late(self, make: Callable[[], Work[T]]) -> T:
+        written = await super().write_late(make)
+        if self.slow:
+            await asyncio.sleep(FENCE_COUNTS_S + 0.5)
+        return written
+
+
+@on_stack(SLOWLY)
+async def test_slow_writes_under_a_lease_that_holds_are_posted(stack: Stack) -> None:
+    async with stack.serving(alone=False, kind=SlowlyWriting):
+        await stack.room.command("start")
+        await stack.live()
+        store = stack.stores[0]
+        assert isinstance(store, SlowlyWriting)
+        store.slow = True
+        await stack.room.say("Repeat after me: once.", stack.room.thread)
+        await stack.until(lambda: answered(stack, "once."))
+        store.slow = False
+    assert [line.text for line in stack.room.lines if "once." in line.text] == ["once."]
 
 
 @on_stack()
