@@ -12,6 +12,7 @@ from bot.domain.sessions import EndReason, SessionStatus
 from bot.media.keyframes import KeyframeThrottle
 from bot.ports.avatar import Avatar, AvatarArrived, AvatarEvent
 from bot.ports.room import AudioFrame, LinkUp, VideoFrame
+from bot.ports.storage.coordination import SUSPECT_AFTER
 from bot.ports.storage.records import (
     NOBODY,
     SAY,
@@ -44,8 +45,8 @@ from bot.transcript.publisher import TranscriptPublisher
 MOST_ATTEMPTS = 3
 """Runs that failed without becoming live, after which a session is given up. Those that lost their lease or gave it up are none."""
 
-MOST_DEATHS = 5
-"""In a row: what kills the process that runs it would kill all of them, one after another."""
+MOST_DEATHS = SUSPECT_AFTER + 1
+"""In a row: what kills the process that runs it would kill all of them, one after another. The last died of no other session."""
 
 CREATE_PATIENCE = 2.5
 """Seconds that a run waits for the answer to a `create` when the service stops: if it comes later, the next start closes what it made."""
@@ -75,6 +76,11 @@ class SessionRunner:
         """Platform and workspace of where it is hosted, once that was read."""
         place = self._context.session.place if self._context else None
         return (place.platform, place.workspace_id) if place else ("", "")
+
+    @property
+    def on_probation(self) -> bool:
+        """Whether this process may die of it yet, as others may have; which is not known before its row was read."""
+        return self._context is None or self._context.session.deaths > 0
 
     @property
     def quiet(self) -> bool:

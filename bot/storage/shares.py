@@ -10,17 +10,23 @@ from bot.ports.storage.transactions import WorkspaceKey
 
 @dataclass(frozen=True, slots=True)
 class FreeSession:
-    """`own`: the worker that chooses runs others of its workspace."""
+    """`own`: the worker that chooses runs others of its workspace. `suspect`: its processes may have died of it."""
 
     id: str
     workspace: WorkspaceKey
     own: bool
+    suspect: bool
 
 
-def chosen(free: Sequence[FreeSession], load: Load) -> list[str]:
+def chosen(free: Sequence[FreeSession], load: Load, *, suspects: bool) -> list[str]:
     """Those that it takes of what is free, in that order: all of workspaces that it runs, and whole workspaces of others until it has its
-    share.
+    share. Of `suspects` it takes one, when nothing else is to be taken: of what its process dies then is known.
     """
+    taken = _chosen([session for session in free if not session.suspect], load)
+    return taken or (_chosen([session for session in free if session.suspect], load)[:1] if suspects else [])
+
+
+def _chosen(free: Sequence[FreeSession], load: Load) -> list[str]:
     sizes = Counter(session.workspace for session in free)
     mine = {session.workspace for session in free if session.own}
     hosted = load.hosted + sum(sizes[workspace] for workspace in mine)

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from bot.ports.storage.coordination import Load
+from bot.ports.storage.coordination import SUSPECT_AFTER, Load
 from bot.ports.storage.records import Lease, LivingProcess, Placement, ProcessProfile
 from bot.process_roles import ALL_ROLES, roles_named
 from bot.storage.sessions import AT_REST
@@ -126,6 +126,9 @@ _HOLDING = select(_SPARED.c.id)
 _ME: BindParameter[str] = bindparam("worker", type_=sessions.c.worker_id.type)
 _NEEDS_A_RUN = sessions.c.status.not_in(AT_REST)
 _OTHERWISE = ~one_of(sessions.c.id, "but")
+_DIED = case((sessions.c.worker_id != "", 1), else_=0)
+"""Who ends in order gives back what it holds."""
+_SUSPECT = sessions.c.deaths + _DIED >= SUSPECT_AFTER
 _LOAD = Prepared(
     select(
         func.count().label("running"),
@@ -144,7 +147,10 @@ _LOOK = Prepared(
     select(sessions.c.id, sessions.c.epoch, sessions.c.worker_id).where(
         _NEEDS_A_RUN,
         _OTHERWISE,
-        or_(sessions.c.worker_id == _ME, sessions.c.worker_id.not_in(_HOLDING)),
+        or_(
+            sessions.c.worker_id == _ME,
+            and_(sessions.c.worker_id.not_in(_HOLDING), or_(~_SUSPECT, bindparam("suspects", type_=Boolean))),
+        ),
         _ME.in_(_LIVING),
     )
 )
@@ -158,7 +164,7 @@ _HOLDERS = (
 _SAME = and_(_HOLDERS.c.platform == sessions.c.platform, _HOLDERS.c.workspace_id == sessions.c.workspace_id)
 _OWN = case((_HOLDERS.c.holder == _ME, 1), else_=0)
 _FREE = Prepared(
-    select(sessions.c.id, sessions.c.platform, sessions.c.workspace_id, _OWN.label("own"))
+    select(sessions.c.id, sessions.c.platform, sessions.c.workspace_id, _OWN.label("own"), _SUSPECT.label("suspect"))
     .select_from(sessions.outerjoin(_HOLDERS, _SAME))
     .where(
         _NEEDS_A_RUN,
@@ -166,12 +172,10 @@ _FREE = Prepared(
         sessions.c.worker_id.not_in(_HOLDING),
         or_(_HOLDERS.c.holder.is_(None), _HOLDERS.c.holder == _ME),
     )
-    .order_by(_OWN.desc(), sessions.c.created_at, sessions.c.id)
+    .order_by(_SUSPECT, _OWN.desc(), sessions.c.created_at, sessions.c.id)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True, key_share=True, of=sessions)
 )
-_DIED = case((sessions.c.worker_id != "", 1), else_=0)
-"""Who ends in order gives back what it holds."""
 _CLAIM = Prepared(
     update(sessions)
     .where(one_of(sessions.c.id, "ids"))
@@ -181,10 +185,16 @@ _CLAIM = Prepared(
 
 
 def claim(
-    tx: SqlTransaction, worker_id: str, *, room: int, but: Collection[str] = (), spares: bool = False
+    tx: SqlTransaction,
+    worker_id: str,
+    *,
+    room: int,
+    but: Collection[str] = (),
+    spares: bool = False,
+    suspects: bool = True,
 ) -> list[Lease]:
     """Whoever finds something claims it alone: one at a time, so that a workspace has one holder."""
-    given = {"worker": worker_id, "now": tx.shared_now, "but": [*but] or [""], "spares": spares}
+    given = {"worker": worker_id, "now": tx.shared_now, "but": [*but] or [""], "spares": spares, "suspects": suspects}
     found = _LOOK.rows(tx, **given)
     mine = sorted((row.id, row.epoch) for row in found if row.worker_id == worker_id)
     kept = [Lease(id_, worker_id, epoch) for id_, epoch in mine]
@@ -201,8 +211,8 @@ def _lock_claims(tx: SqlTransaction) -> None:
 
 def _chosen(tx: SqlTransaction, given: dict[str, Any], room: int) -> Sequence[str]:
     rows = _FREE.rows(tx, **given, most=room)
-    free = [FreeSession(row.id, (row.platform, row.workspace_id), bool(row.own)) for row in rows]
-    return chosen(free, load(tx, given["worker"]))
+    free = [FreeSession(row.id, (row.platform, row.workspace_id), bool(row.own), bool(row.suspect)) for row in rows]
+    return chosen(free, load(tx, given["worker"]), suspects=given["suspects"])
 
 
 def _taken(tx: SqlTransaction, worker_id: str, ids: Sequence[str]) -> list[Lease]:

@@ -107,6 +107,10 @@ class Load:
         return math.ceil(self.mean * 9 / 8) + 1
 
 
+SUSPECT_AFTER = 4
+"""Deaths in a row of the processes that ran a session, after which it is run with no other that one may have died of."""
+
+
 class WorkerRepository(Protocol):
     """Who may claim sessions. A lease lasts for some time and is renewed; without a time it lasts as long as its process.
 
@@ -151,14 +155,23 @@ class WorkerRepository(Protocol):
         """How a worker stands beside all others that live."""
         ...
 
-    async def claim(self, worker_id: str, *, room: int, but: Collection[str] = (), spares: bool = False) -> list[Lease]:
+    async def claim(
+        self,
+        worker_id: str,
+        *,
+        room: int,
+        but: Collection[str] = (),
+        spares: bool = False,
+        suspects: bool = True,
+    ) -> list[Lease]:
         """Take up to `room` sessions that need a run and that no living worker holds; raises each one's epoch.
 
         All sessions of a workspace are run by one worker: those of workspaces that it runs come first, those of workspaces that
         another living worker runs are left to that one. Of all others, oldest first, it takes no more than its share (`Load.share`).
         What it holds itself and does not run is answered too. A worker whose own lease has run out takes nothing. `but` names those of
         which it still has a run, where an earlier one has to end before the next begins, and those that it gives away. Where it `spares`
-        workers whose lease has run out, they hold what they held until they are dismissed: they may renew it yet.
+        workers whose lease has run out, they hold what they held until they are dismissed: they may renew it yet. Of `suspects`, with which `SUSPECT_AFTER`
+        processes in a row died, it takes one, and only where it takes nothing else.
         """
         ...
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.ports.storage.coordination import Load
+from bot.ports.storage.coordination import SUSPECT_AFTER, Load
 from bot.ports.storage.records import Lease, LivingProcess, Placement, ProcessProfile, SessionRecord
 from bot.ports.storage.transactions import WorkspaceKey
 from bot.storage.memory.rows import MemoryTransaction, WorkerRow
@@ -73,7 +73,13 @@ def load(tx: MemoryTransaction, worker_id: str) -> Load:
 
 
 def claim(
-    tx: MemoryTransaction, worker_id: str, *, room: int, but: Collection[str] = (), spares: bool = False
+    tx: MemoryTransaction,
+    worker_id: str,
+    *,
+    room: int,
+    but: Collection[str] = (),
+    spares: bool = False,
+    suspects: bool = True,
 ) -> list[Lease]:
     if worker_id not in (hosts := _hosts(tx)):
         return []
@@ -83,23 +89,25 @@ def claim(
     needed = sorted((s for s in _running(tx) if s.id not in but), key=lambda s: (s.created_at, s.id))
     mine = sorted((_lease(s) for s in needed if s.worker_id == worker_id), key=lambda lease: lease.session_id)
     free = [
-        FreeSession(s.id, _workspace(s), _workspace(s) in holders)
+        FreeSession(s.id, _workspace(s), _workspace(s) in holders, _deaths(s) >= SUSPECT_AFTER)
         for s in needed
         if s.worker_id not in hosts and holders.get(_workspace(s), worker_id) == worker_id
     ]
-    free.sort(key=lambda session: not session.own)
-    return [
-        *mine,
-        *(_claimed(tx, id_, worker_id) for id_ in chosen(free[: max(0, room - len(mine))], load(tx, worker_id))),
-    ]
+    free.sort(key=lambda session: (session.suspect, not session.own))
+    takes = chosen(free[: max(0, room - len(mine))], load(tx, worker_id), suspects=suspects)
+    return [*mine, *(_claimed(tx, id_, worker_id) for id_ in takes)]
 
 
 def _claimed(tx: MemoryTransaction, session_id: str, worker_id: str) -> Lease:
     session = tx.data.sessions.get(session_id)
     assert session is not None
-    died = session.worker_id != ""  # who ends in order gives back what it holds
-    update(tx, session_id, worker_id=worker_id, epoch=session.epoch + 1, deaths=session.deaths + died)
+    update(tx, session_id, worker_id=worker_id, epoch=session.epoch + 1, deaths=_deaths(session))
     return Lease(session_id, worker_id, session.epoch + 1)
+
+
+def _deaths(session: SessionRecord) -> int:
+    """Who ends in order gives back what it holds."""
+    return session.deaths + (session.worker_id != "")
 
 
 def _lease(session: SessionRecord) -> Lease:

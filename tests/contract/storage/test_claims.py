@@ -7,7 +7,7 @@ import pytest
 from bot.domain.conversations import ConversationRef
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.storage import Storage
-from bot.ports.storage.coordination import Load
+from bot.ports.storage.coordination import SUSPECT_AFTER, Load
 from bot.ports.storage.records import Lease, LeaseLost, Placement, ProcessProfile, ProviderSessionStatus
 from bot.testing.virtual_time import ManualClock
 from tests.contract.storage.conftest import NOON, Opened
@@ -242,6 +242,26 @@ async def test_who_dies_while_it_runs_a_session_is_counted(storage: Storage, clo
     async with storage.fenced(lease) as run:
         run.survived()
     assert (await session(storage)).deaths == 0
+
+
+async def died_with(storage: Storage, clock: ManualClock, workers: str) -> None:
+    for worker in workers:
+        await enlist(storage, worker)
+        await claim(storage, worker)
+        clock.advance(6)
+
+
+async def test_suspects_are_claimed_one_by_one_and_last(storage: Storage, clock: ManualClock) -> None:
+    for session_id in ("s", "t"):
+        await start(storage, session_id)
+    await died_with(storage, clock, "ABCDE"[:SUSPECT_AFTER])
+    await start(storage, "new")
+    await enlist(storage, "F")
+    assert [lease.session_id for lease in await claim(storage, "F")] == ["new"]
+    assert await storage.workers.claim("F", room=9, but=["new"], suspects=False) == []
+    (first,) = await claim(storage, "F", but=("new",))
+    (second,) = await claim(storage, "F", but=("new", first.session_id))
+    assert {first.session_id, second.session_id} == {"s", "t"}
 
 
 async def test_where_a_session_runs_is_known_to_all(storage: Storage, clock: ManualClock) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
+from bot.domain.conversations import ConversationRef
 from bot.domain.errors import PlatformError
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.storage.records import Lease
@@ -133,6 +134,32 @@ async def test_what_kills_each_process_that_runs_it_is_ended(stack: Stack) -> No
         await stack.ended()
         assert stack.room.card.note == ENDINGS[EndReason.ERROR]
     assert stack.hosted == []
+
+
+@on_stack()
+async def test_who_ran_beside_what_kills_is_kept(stack: Stack) -> None:
+    innocents, killer = [], ""
+    async with stack.serving():
+        for number in range(3):
+            await stack.room.command("start", ConversationRef("fake", "W1", f"C{number}"))
+            await stack.until(lambda: len(stack.room.cards) > number)  # noqa: B023 - within the loop
+            await stack.live()
+            innocents += [killer] if killer else []
+            killer = stack.room.card.session_id
+        stack.crash()
+    for _ in range(MOST_DEATHS - 1):
+        async with stack.serving() as service:
+            await stack.until(lambda: service.worker.lease_of(killer) is not None)
+            await asyncio.sleep(1)
+            stack.crash()
+    async with stack.serving() as service:
+        await stack.until(lambda: killer in ended_cards(stack))
+        await stack.until(lambda: service.worker.hosted == len(innocents))
+        assert ended_cards(stack) == {killer: ENDINGS[EndReason.ERROR]}
+
+
+def ended_cards(stack: Stack) -> dict[str, str]:
+    return {card.session_id: card.note for card in stack.room.cards.values() if card.status is SessionStatus.ENDED}
 
 
 @on_stack()
