@@ -57,12 +57,13 @@ HEARD_OUT_WITHIN = 3.0
 
 
 class SessionRunner:
-    """Runs one session under one lease, which `held` says whether it certainly holds."""
+    """Runs one session under one lease, which `held` says whether it certainly holds. One that is `stuck` is ended at once."""
 
-    def __init__(self, services: Services, lease: Lease, held: Callable[[], bool]) -> None:
+    def __init__(self, services: Services, lease: Lease, held: Callable[[], bool], *, stuck: bool) -> None:
         self._services = services
         self.lease = lease
         self._held = held
+        self._stuck = stuck
         self._context: SessionContext | None = None
         self._early: Ending | None = None
 
@@ -128,7 +129,7 @@ class SessionRunner:
         )
         try:
             async with asyncio.TaskGroup() as group:
-                await _LiveSession(context, group, self._early).give()
+                await _LiveSession(context, group, self._early).give(stuck=self._stuck)
         except* LeaseLost:
             context.log.warning("another process hosts this session now")
 
@@ -154,10 +155,10 @@ class _LiveSession:
         self._closing = Closing(context, self._provider_sessions, self._publisher, self._cards)
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def give(self) -> None:
+    async def give(self, *, stuck: bool) -> None:
         try:
             writing = self._start(self._publisher.run, "transcript")
-            ending = EndReason.ERROR if self._kills() else await self._play()
+            ending = EndReason.ERROR if stuck or self._kills() else await self._play()
             await self._finish(ending, writing)
         except ThrownOut:
             await self._provider_sessions.leave()

@@ -5,7 +5,7 @@ What is committed here for runs elsewhere is told to their processes by a hint, 
 
 import asyncio
 import contextlib
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -50,6 +50,9 @@ ON_STOP = Patience(6.0, 1.0)
 ON_LOSS = Patience(4.0, 4.0)
 """Rooms that others have are left within so long, or the process ends."""
 
+STUCK_RUNS, STUCK_WITHIN = 3, 900.0
+"""So many runs of a session for which the storage was too slow, within so many seconds, are its last."""
+
 GIVEN_AWAY_FOR = 10.0
 """Seconds for which a worker does not claim what it gave away."""
 
@@ -83,6 +86,7 @@ class Worker:
         self._runs: dict[str, SessionRunner] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, int] = {}
+        self._stuck: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=STUCK_RUNS))  # when runs were
         self._wakeup = asyncio.Event()
         self._forgot = asyncio.Event()
         self._releasing: set[str] = set()  # sessions whose run is over, and which are held until another may begin
@@ -243,12 +247,16 @@ class Worker:
             return []  # free for everybody once the next lease is there
         self._services.metrics.claims.inc(len(leases))
         for lease in leases:
-            run = self._runs[lease.session_id] = SessionRunner(
-                self._for_runs, lease, partial(self.lease.holds, worker_id)
-            )
+            held, stuck = partial(self.lease.holds, worker_id), self._is_stuck(lease.session_id)
+            run = self._runs[lease.session_id] = SessionRunner(self._for_runs, lease, held, stuck=stuck)
             if self._leaving:  # told to while the claim was under way
                 run.end(self._leaving)
         return leases
+
+    def _is_stuck(self, session_id: str) -> bool:
+        """Whether run after run of it waited for what the storage never comes to the end of."""
+        since = asyncio.get_running_loop().time() - STUCK_WITHIN
+        return sum(moment > since for moment in self._stuck.get(session_id, ())) == STUCK_RUNS
 
     def _not_ours(self) -> Collection[str]:
         """Sessions that were given away a moment ago."""
@@ -262,8 +270,11 @@ class Worker:
         try:
             await run.run()
             self._failures.pop(lease.session_id, None)
+            self._stuck.pop(lease.session_id, None)
         except Exception as error:
             failed = not _is_the_storages(error)
+            if _is_too_slow(error):
+                self._stuck[lease.session_id].append(asyncio.get_running_loop().time())
             if failed:
                 log.exception("a run failed", session=lease.session_id)
             else:
@@ -324,6 +335,12 @@ def _is_the_storages(error: Exception) -> bool:
     if isinstance(error, ExceptionGroup):
         return all(map(_is_the_storages, error.exceptions))
     return isinstance(error, StoreUnavailable) and not isinstance(error, StoreBusy)
+
+
+def _is_too_slow(error: Exception) -> bool:
+    if isinstance(error, ExceptionGroup):
+        return any(map(_is_too_slow, error.exceptions))
+    return isinstance(error, StoreBusy)
 
 
 # ---------------------------------------------------------------- what it gives away

@@ -10,6 +10,7 @@ from bot.domain.sessions import EndReason, SessionStatus
 from bot.runtime.session_runner import MOST_ATTEMPTS
 from bot.runtime.status_card import ENDINGS
 from bot.runtime.turns import UNHEARD
+from bot.runtime.worker import STUCK_RUNS, STUCK_WITHIN
 from bot.storage.memory import MemoryStorage
 from bot.storage.memory.rows import Data, ProviderSessionRow, Rows, UtteranceRow
 from bot.storage.unit_of_work import BUSY_FOR_S
@@ -65,6 +66,30 @@ def test_what_took_too_long_for_a_while_is_written_then() -> None:
 
 def test_what_always_takes_too_long_keeps_nobody_waiting() -> None:
     answered_in_vain(lambda _: None, lambda world: UNHEARD in world.room.answers())
+
+
+def stuck_again_and_again(pause: float) -> SessionStatus:
+    """What becomes of a session in which somebody writes each time it is live."""
+
+    async def story() -> SessionStatus:
+        async with world_on(Data(utterances=SlowRows[UtteranceRow]())) as world:
+            for number in range(STUCK_RUNS):
+                await world.live()
+                await world.room.say("Hello", world.room.thread)
+                await world.until(lambda: world.room.answers().count(UNHEARD) > number, 2 * BUSY_FOR_S)  # noqa: B023
+                await asyncio.sleep(pause)
+            await asyncio.sleep(60)
+            return world.room.card.status
+
+    return run_virtual(story())
+
+
+def test_a_live_session_that_is_stuck_each_time_is_ended() -> None:
+    assert stuck_again_and_again(pause=10) is SessionStatus.ENDED
+
+
+def test_a_session_that_is_stuck_now_and_then_goes_on() -> None:
+    assert stuck_again_and_again(pause=0.4 * STUCK_WITHIN) is SessionStatus.LIVE
 
 
 def test_a_start_that_always_takes_too_long_is_given_up() -> None:
