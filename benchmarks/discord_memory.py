@@ -22,6 +22,7 @@ from adapters.discord.platform import DiscordPlatform
 from benchmarks.table import load
 from bot.clock import SystemClock
 from bot.telemetry import configure_logging
+from bot.testing import FakeSecretVault
 from tests.contract.platform.harness import RecordingCore
 from tests.integration.discord.fake import ANN, GUILD, TOKEN, FakeDiscord, guild, member, open_fake
 from tests.integration.discord.fake.server import connector
@@ -49,7 +50,11 @@ async def stay(kind: str, port: int, authority: str, pipe: Connection) -> None:
     before = resident()
     if kind == "ours":
         platform = DiscordPlatform(
-            settings(), RecordingCore(), SystemClock(), connector=lambda: connector(port, authority)
+            settings(),
+            RecordingCore(),
+            SystemClock(),
+            FakeSecretVault(),
+            connector=lambda: connector(port, authority),
         )
         running = asyncio.create_task(platform.run())
     else:

@@ -30,6 +30,7 @@ from bot.clock import SystemClock
 from bot.domain.conversations import Accepted, ConversationRef, Inbound, MessagePosted, Outcome
 from bot.ports.chat import CoreApi
 from bot.telemetry import configure_logging
+from bot.testing import FakeSecretVault
 from tests.integration.discord.fake import ANN, BOT, GUILD, TOKEN, USER, FakeDiscord, guild, open_fake
 from tests.integration.discord.fake.server import connector
 from tests.integration.discord.wire import settings
@@ -98,6 +99,7 @@ async def ours(port: int, authority: str) -> AsyncIterator[Times]:
                 SETTINGS,
                 clocked,
                 SystemClock(),
+                FakeSecretVault(),
                 connector=lambda: connector(port, authority),
             )
             running = asyncio.create_task(platform.run())

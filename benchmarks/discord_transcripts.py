@@ -22,6 +22,7 @@ from yarl import URL
 from adapters.discord.client import Rest
 from adapters.discord.commands import CommandMentions
 from adapters.discord.conversations import Conversations
+from adapters.discord.direct_messages import DirectMessages
 from adapters.discord.limits import use_buckets
 from adapters.discord.publisher import DiscordPublisher
 from adapters.discord.replies import DiscordReplies
@@ -30,8 +31,9 @@ from bot.domain import conversations
 from bot.domain.conversations import ConversationRef
 from bot.ports.chat import ConnectionState, Features
 from bot.ports.processes import CallBudget, CallRate, LocalBudget, LocalBudgets
+from bot.testing import FakeSecretVault
 from bot.testing.virtual_time import LoopClock
-from tests.integration.discord.fake import GUILD, TOKEN, Answer, Call, FakeRest, Limits
+from tests.integration.discord.fake import BOT, GUILD, TOKEN, Answer, Call, FakeRest, Limits
 from tests.integration.discord.fake.payloads import channel
 from tests.integration.discord.wire import settings
 
@@ -118,10 +120,11 @@ class DiscordTown:
         http._HTTPClient__session = InProcess(self._fake, shown)  # type: ignore[attr-defined] # noqa: SLF001
         if ours:
             use_buckets(http)
-        clock, rest = LoopClock(), Rest(lambda: http, LocalBudgets() if ours else Unlimited())
-        self.writer = OnlyWrites(
-            rest, DiscordReplies(rest, clock, CommandMentions()), Conversations(), clock, settings()
-        )
+        budgets = LocalBudgets() if ours else Unlimited()
+        clock, rest = LoopClock(), Rest(lambda: http, budgets)
+        direct = DirectMessages(rest, FakeSecretVault(), budgets, lambda: int(BOT))
+        replies = DiscordReplies(rest, direct, clock, CommandMentions())
+        self.writer = OnlyWrites(rest, replies, Conversations(), clock, settings())
 
     def place(self, number: int) -> ConversationRef:
         channel_id = str(700_000_000_000_000_000 + number)

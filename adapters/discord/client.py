@@ -14,7 +14,7 @@ import aiohttp
 import discord
 from discord.http import HTTPClient, Route
 
-from adapters.discord.limits import calls_of_bot, counted
+from adapters.discord.limits import calls_of_bot, counted, refused_to_all, watched
 from bot.domain.errors import MessageGone, PlaceGone, PlatformError, Throttled
 from bot.ports.processes import Budgets, LocalBudgets
 
@@ -37,8 +37,12 @@ CANNOT_READ_HISTORY = 160002
 THREAD_EXISTS = 160004
 THREAD_IS_LOCKED = 160005
 TOO_MANY_THREADS = 160006
-NO_DIRECT_MESSAGES = frozenset({20026, 40003, CANNOT_WRITE_TO_THEM, 50278})
-"""Quarantined, too many of them, closed to us, no server in common: a direct message did not and will not arrive."""
+CLOSED_TO_US = frozenset({CANNOT_WRITE_TO_THEM, 50278})
+"""They take no direct messages, or are in no server with us."""
+WRITES_TO_TOO_MANY = frozenset({20026, 40003})
+"""Quarantined, or opening direct messages too fast: nobody new can be written to directly."""
+NO_DIRECT_MESSAGES = CLOSED_TO_US | WRITES_TO_TOO_MANY
+"""A direct message did not arrive."""
 
 BLOCKED_BY_AUTOMOD = frozenset({200000, 200001})
 
@@ -93,6 +97,14 @@ class DiscordRefused(PlatformError):
         self.code = code
 
 
+class BucketEmpty(PlatformError):
+    """Discord takes this kind of call again in `retry_after` seconds, which is longer than anybody waits for it here. Nothing was done."""
+
+    def __init__(self, call: str, retry_after: float) -> None:
+        super().__init__(_later(retry_after), f"{call}: its bucket is empty")
+        self.retry_after = retry_after
+
+
 def refusal(call: str, error: discord.HTTPException) -> PlatformError:
     """The error for what Discord answered to a call."""
     detail = f"{call}: {error.status} {error.code}"
@@ -124,6 +136,8 @@ def _retry_after(error: discord.HTTPException) -> float:
 def _is_of_bot(throttled: Throttled) -> bool:
     """Whether nobody may call: Cloudflare said so, or Discord for all of the bot, not for one route."""
     error = throttled.__cause__
+    if isinstance(error, discord.RateLimited):
+        return True
     if not isinstance(error, discord.HTTPException):
         return False
     headers = error.response.headers
@@ -191,7 +205,7 @@ class Rest:
             raise NotConnected(call)
         for file in arguments.get("files", ()):
             file.reset(seek=True)
-        with _translated(call):
+        with watched(), _translated(call):
             answer = await _requested(http, route, arguments, within)
         if answer and isinstance(answer, str):
             raise ValueError("an answer that is not JSON")
@@ -216,7 +230,7 @@ def _translated(call: str) -> Iterator[None]:
     except TimeoutError as error:
         raise PlatformError(UNREACHABLE, f"{call}: no answer in time") from error
     except discord.RateLimited as error:
-        raise PlatformError(_later(error.retry_after), f"{call}: its bucket is empty") from error
+        raise (Throttled(error.retry_after) if refused_to_all() else BucketEmpty(call, error.retry_after)) from error
     except RuntimeError as error:  # "Session is closed"
         raise NotConnected(call) from error
     except discord.DiscordServerError:

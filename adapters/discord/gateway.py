@@ -19,7 +19,7 @@ from discord.gateway import DiscordWebSocket
 from adapters.discord import voice_support
 from adapters.discord.client import UNREACHABLE
 from adapters.discord.conversations import PLATFORM
-from adapters.discord.limits import IdentifyLimiter, use_buckets
+from adapters.discord.limits import IdentifyLimiter, refusals, use_buckets
 from adapters.discord.settings import DiscordSettings
 from bot.clock import Clock
 from bot.domain.errors import PlatformError, StoreUnavailable
@@ -105,7 +105,7 @@ def _cached() -> discord.MemberCacheFlags:
 
 
 ANSWERED_WITHIN_S = 60.0
-"""For what is asked before a client is connected: discord.py itself waits for as long as Discord says, and asks five times."""
+"""For what is asked before a client is connected: discord.py itself asks five times."""
 
 
 @contextlib.asynccontextmanager
@@ -113,7 +113,7 @@ async def _within(seconds: float, what: str) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(seconds):
             yield
-    except TimeoutError as error:
+    except (TimeoutError, discord.RateLimited) as error:
         raise PlatformError(UNREACHABLE, f"{what}: no answer in time") from error
 
 
@@ -135,6 +135,7 @@ class AvatarClient(discord.AutoShardedClient):
             member_cache_flags=_cached(),
             chunk_guilds_at_startup=False,
             guild_ready_timeout=1.0,
+            http_trace=refusals(),
             **options,
         )
         use_buckets(self.http)

@@ -38,7 +38,7 @@ LOOKS_AT_COMMANDS = CallRate(interval=10.0, burst=4)
 """Of all processes, each of which looks as it starts: the bucket of commands had room for ten in a minute, and who starts knows no bucket."""
 
 LONGEST_WAIT = 30.0
-"""Seconds that a call waits for its bucket; where it would be more, `RateLimited` is raised at once."""
+"""Seconds that a call waits for its bucket, or after Discord refused it; where it would be more, `RateLimited` is raised at once."""
 
 MANY = 256
 """Buckets from which on those are forgotten that nobody uses; each interaction has its own."""
@@ -92,6 +92,35 @@ def counted(budget: CallBudget | None) -> Iterator[None]:
         yield
     finally:
         _COUNTED.reset(token)
+
+
+_REFUSED_TO_ALL: ContextVar[bool] = ContextVar("refused_to_all", default=False)
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[None]:
+    """Of a call within the block `refused_to_all` tells."""
+    token = _REFUSED_TO_ALL.set(False)
+    try:
+        yield
+    finally:
+        _REFUSED_TO_ALL.reset(token)
+
+
+def refused_to_all() -> bool:
+    """Whether Discord refused the last request of a call to all of the bot, not to one route."""
+    return _REFUSED_TO_ALL.get()
+
+
+async def _note_refusal(_session: aiohttp.ClientSession, _context: object, end: aiohttp.TraceRequestEndParams) -> None:
+    _REFUSED_TO_ALL.set(end.response.status == 429 and "X-RateLimit-Global" in end.response.headers)
+
+
+def refusals() -> aiohttp.TraceConfig:
+    """What a client of discord.py's traces: of a refusal that it does not wait for it tells no more than how long that lasts."""
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(_note_refusal)
+    return trace
 
 
 # ---------------------------------------------------------------- buckets
@@ -181,3 +210,6 @@ def use_buckets(http: HTTPClient) -> None:
         return buckets.setdefault(key, Bucket())
 
     http.get_ratelimit = bucket_of  # type: ignore[method-assign, assignment]
+    http.max_ratelimit_timeout = (
+        LONGEST_WAIT  # else it sleeps on a refusal for as long as it says, beyond the end of the call
+    )

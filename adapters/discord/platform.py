@@ -23,6 +23,7 @@ from adapters.discord.conversations import (
     server,
     target,
 )
+from adapters.discord.direct_messages import DirectMessages
 from adapters.discord.gateway import AvatarClient, Connectedness, Connector, receive
 from adapters.discord.inbound import DiscordInboundHandler, MessageEvents
 from adapters.discord.interactions import DiscordInteractions
@@ -38,6 +39,7 @@ from bot.domain.conversations import Channel, ConversationRef
 from bot.domain.errors import PlaceGone, PlatformError, SettingsError, StoreUnavailable
 from bot.ports.chat import ConnectionState, CoreApi, Features
 from bot.ports.processes import ONLY_RECEIVER, Budgets, LocalBudgets, Receivers
+from bot.ports.storage.repositories import SecretVault
 from bot.tasks import rest as rest_until
 
 log = structlog.get_logger(__name__)
@@ -75,6 +77,7 @@ class DiscordPlatform(DiscordPublisher):
         settings: DiscordSettings,
         core: CoreApi,
         clock: Clock,
+        vault: SecretVault,
         *,
         connector: Connector | None = None,
         catalogue: Catalogue = CATALOGUE,
@@ -94,7 +97,8 @@ class DiscordPlatform(DiscordPublisher):
         conversations = Conversations()
         rest = Rest(self._http, budgets)
         mentions = CommandMentions()
-        replies = DiscordReplies(rest, clock, mentions)
+        direct = DirectMessages(rest, vault, budgets, self._own_id)
+        replies = DiscordReplies(rest, direct, clock, mentions)
         super().__init__(rest, replies, conversations, clock, settings)
         handler = DiscordInboundHandler(core, replies, conversations, catalogue)
         self._places = Places(rest, self._guild)

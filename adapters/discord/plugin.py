@@ -28,6 +28,7 @@ def build(settings: DiscordSettings, context: PluginContext, connector: "Connect
         settings,
         context.core,
         context.clock,
+        context.vault,
         connector=connector,
         catalogue=context.catalogue,
         receivers=context.receivers if context.receives else None,

@@ -81,11 +81,6 @@ def statement(text: str) -> list[Json]:
     return [_text(page) for page in pages(text)]
 
 
-def addressed(user_id: str, sentence: str) -> Json:
-    """A sentence addressed to one person, who is the only one it pings."""
-    return named(user_id, _text(escape(sentence)))
-
-
 def named(user_id: str, message: Json) -> Json:
     """A message addressed to one person, as far as there is room for the name."""
     content = f"<@{user_id}> {message['content']}".removesuffix(" ")

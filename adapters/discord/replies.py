@@ -1,4 +1,6 @@
-"""Answers to one person: to a command by the interaction while it lasts, else directly; to a message as a reply to it."""
+"""Answers to one person: to a command by the interaction while it lasts, to a message as a reply to it; else in the channel, addressed to
+them. What is theirs alone goes by the interaction or directly, and nowhere else.
+"""
 
 import asyncio
 import io
@@ -16,7 +18,6 @@ from adapters.discord.client import (
     ANSWER_WITHIN,
     BAD_INTERACTION_TOKEN,
     CANNOT_READ_HISTORY,
-    NO_DIRECT_MESSAGES,
     UNKNOWN_INTERACTION,
     UNKNOWN_MESSAGE,
     UNKNOWN_WEBHOOK,
@@ -25,6 +26,7 @@ from adapters.discord.client import (
 )
 from adapters.discord.commands import CommandMentions
 from adapters.discord.conversations import is_direct, target
+from adapters.discord.direct_messages import DirectMessages
 from adapters.discord.rendering import answer
 from adapters.discord.text import CONTENT_LIMIT, escape
 from bot.clock import Clock
@@ -49,11 +51,6 @@ _FOLLOW_UP = "/webhooks/{webhook_id}/{webhook_token}"
 _ABOUT = "message:"
 """What the handle of an answer to a message begins with; its id follows."""
 
-NOT_DELIVERED = (
-    "I have an answer for you alone, and Discord does not let me write to you. Allow direct messages from this server, "
-    "or use the command with a slash."
-)
-
 _MESSAGE, _DEFERRED = 4, 5
 _ALREADY_ANSWERED = 40060
 _NOT_YET = frozenset({UNKNOWN_WEBHOOK, UNKNOWN_INTERACTION})
@@ -62,19 +59,19 @@ _EXPIRED = frozenset({UNKNOWN_WEBHOOK, UNKNOWN_INTERACTION, BAD_INTERACTION_TOKE
 
 @dataclass(slots=True)
 class _Interaction:
-    """What this process knows of one: whether Discord took our first answer, and whether that still says "thinking"."""
+    """What this process knows of one: whether Discord may have taken our first answer, and whether that still says "thinking"."""
 
     taken: "asyncio.Future[bool]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     thinking: bool = True
 
 
 class DiscordReplies:
-    def __init__(self, rest: Rest, clock: Clock, mentions: CommandMentions) -> None:
+    def __init__(self, rest: Rest, direct: DirectMessages, clock: Clock, mentions: CommandMentions) -> None:
+        self._direct = direct
         self._mentions = mentions
         self._rest = rest
         self._clock = clock
         self._interactions: OrderedDict[str, _Interaction] = OrderedDict()
-        self._direct: OrderedDict[str, str] = OrderedDict()
 
     # ------------------------------------------------------------ the first answer, within three seconds
 
@@ -103,7 +100,10 @@ class DiscordReplies:
         await self.respond(interaction, _MESSAGE, body | {"flags": rendering.EPHEMERAL | rendering.SUPPRESS_EMBEDS})
 
     async def respond(self, interaction: discord.Interaction, kind: int, data: dict[str, Any]) -> bool:
-        """Whether Discord took it. It may be repeated: a second answer is refused, and then the first was taken."""
+        """False where Discord did not take it for certain: whether one that was not answered in time arrived is seen by who answers next.
+
+        It may be repeated: a second answer is refused, and then the first was taken.
+        """
         try:
             await self._rest.call(
                 Route("POST", _CALLBACK, webhook_id=interaction.id, webhook_token=interaction.token),
@@ -114,7 +114,7 @@ class DiscordReplies:
             if code_of(error) == _ALREADY_ANSWERED:
                 return True
             log.warning("an interaction was not answered in time", reason=error.detail)
-            return False
+            return not code_of(error)
         return True
 
     # ------------------------------------------------------------ the chain
@@ -122,37 +122,49 @@ class DiscordReplies:
     async def reply(self, to: ReplyTo, reply: Reply) -> None:
         """Raises `Throttled` and `PlatformError`, having said nothing.
 
-        A sentence about a message is a reply to it, where everybody in the channel reads it: direct messages to many people get a
-        bot quarantined. What is one person's own (a link, a file, a listing) has private ways only.
+        A sentence that does not come by the interaction stands in the channel, where everybody reads it: direct messages to many people
+        get a bot quarantined. What is one person's own (a link, a file, a listing) has private ways only; where none is open the channel
+        says so to them, and never what it was.
         """
-        message_id = to.handle.removeprefix(_ABOUT) if to.handle.startswith(_ABOUT) else ""
         bodies = answer(reply, lambda text: self._mentions.linked(escape(text), to.place))
-        if message_id and (is_direct(to.place) or _is_for_everybody(reply)):
-            await self._in_place(to, message_id, bodies, reply.file)
-        elif not await self._privately(to, bodies, reply.file):
-            await self._in_place(to, message_id, [rendering.addressed(to.person.id, NOT_DELIVERED)], None)
+        if await self._by_handle(to, bodies, reply.file) or await self._openly(to, reply, bodies):
+            return
+        if problem := await self._directly(to, bodies, reply.file):
+            await self._in_place(to, rendering.statement(problem), None)
 
     async def offer(self, to: ReplyTo, body: dict[str, Any]) -> None:
         """A reply to a message, for everybody there to read. Raises `Throttled` and `PlatformError`, having said nothing."""
-        await self._in_place(to, to.handle.removeprefix(_ABOUT), [body], None)
+        await self._in_place(to, [body], None)
 
-    async def _privately(self, to: ReplyTo, bodies: list[dict[str, Any]], file: File | None) -> bool:
-        by_interaction = to.usable_at(self._clock.now()) and not to.handle.startswith(_ABOUT)
-        if by_interaction and await self._by_handle(to, bodies, file):
-            return True
-        return await self._directly(to, bodies, file)
+    async def _openly(self, to: ReplyTo, reply: Reply, bodies: list[dict[str, Any]]) -> bool:
+        """Whether it stands where it was asked for. A command can be used where we may not write."""
+        if not is_direct(to.place) and not _is_for_everybody(reply):
+            return False
+        try:
+            await self._in_place(to, bodies, reply.file)
+        except PlaceGone:
+            if is_direct(to.place) or _message_of(to):
+                raise
+            return False
+        return True
 
-    async def _in_place(self, to: ReplyTo, message_id: str, bodies: list[dict[str, Any]], file: File | None) -> None:
-        """Whoever wrote the message is the only one who is notified; a message that is gone meanwhile is no fault."""
-        where = target(to.place)
+    async def _in_place(self, to: ReplyTo, bodies: list[dict[str, Any]], file: File | None) -> None:
+        """Whoever is answered is the only one who is notified; a message that is gone meanwhile is no fault."""
+        where, message_id = target(to.place), _message_of(to)
+        named = bodies if is_direct(to.place) else [rendering.named(to.person.id, bodies[0]), *bodies[1:]]
+        if not message_id:
+            await self._send(where, named, file)
+            return
         try:
             await self._send(where, [_replying(bodies[0], message_id), *bodies[1:]], file)
         except PlatformError as error:
             if code_of(error) != CANNOT_READ_HISTORY:
                 raise
-            await self._send(where, [rendering.named(to.person.id, bodies[0]), *bodies[1:]], file)
+            await self._send(where, named, file)
 
     async def _by_handle(self, to: ReplyTo, bodies: list[dict[str, Any]], file: File | None) -> bool:
+        if _message_of(to) or not to.usable_at(self._clock.now()):
+            return False
         known = self._interactions.get(to.handle.partition(":")[2])
         if known and not await asyncio.shield(known.taken):
             return False
@@ -200,24 +212,18 @@ class DiscordReplies:
         flags = body.get("flags", 0) | rendering.EPHEMERAL
         await self._rest.call(Route("POST", _FOLLOW_UP, **ids), {**body, "flags": flags}, files=files, again=False)
 
-    async def _directly(self, to: ReplyTo, bodies: list[dict[str, Any]], file: File | None) -> bool:
+    async def _directly(self, to: ReplyTo, bodies: list[dict[str, Any]], file: File | None) -> str:
+        """Empty once it has arrived, else what its addressee is told about that where everybody reads it."""
         try:
-            channel = target(to.place) if is_direct(to.place) else await self._direct_channel(to.person.id)
+            channel = await self._direct.channel_with(to.person.id)
             await self._send(channel, [*bodies[:-1], _about(to.place, bodies[-1])], file)
         except PlatformError as error:
-            if not isinstance(error, PlaceGone) and code_of(error) not in NO_DIRECT_MESSAGES:
+            problem = await self._direct.explain(to.person.id, error)
+            if not problem:
                 raise
             log.info("cannot write to somebody directly", reason=error.detail)
-            return False
-        return True
-
-    async def _direct_channel(self, person_id: str) -> str:
-        if person_id not in self._direct:
-            opened = await self._rest.call(Route("POST", "/users/@me/channels"), {"recipient_id": person_id})
-            self._direct[person_id] = str(opened["id"])
-            if len(self._direct) > REMEMBERED:
-                self._direct.popitem(last=False)
-        return self._direct[person_id]
+            return problem
+        return ""
 
     async def _send(self, channel_id: str, bodies: list[dict[str, Any]], file: File | None) -> None:
         for number, body in enumerate(bodies):
@@ -226,9 +232,12 @@ class DiscordReplies:
             await self._rest.call(route, body, files=files, again=False)
 
 
+def _message_of(to: ReplyTo) -> str:
+    """The id of the message that it answers; `''` where it answers a command."""
+    return to.handle.removeprefix(_ABOUT) if to.handle.startswith(_ABOUT) else ""
+
+
 def _replying(body: dict[str, Any], message_id: str) -> dict[str, Any]:
-    if not message_id:
-        return body
     reference = {"message_id": message_id, "fail_if_not_exists": False}
     mentions = {"parse": [], "users": body["allowed_mentions"].get("users", []), "replied_user": True}
     return {**body, "message_reference": reference, "allowed_mentions": mentions}
@@ -253,6 +262,6 @@ def _about(place: ConversationRef, body: dict[str, Any]) -> dict[str, Any]:
     """In a direct message people cannot see what it is about."""
     note = f"-# About <#{target(place)}>"
     content = body.get("content")
-    if content is None or is_direct(place) or len(content) + len(note) >= CONTENT_LIMIT:
+    if content is None or len(content) + len(note) >= CONTENT_LIMIT:
         return body
     return {**body, "content": f"{content}\n{note}".lstrip("\n")}

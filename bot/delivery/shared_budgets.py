@@ -91,6 +91,12 @@ class SharedBudget:
         except StoreUnavailable as error:
             log.info("others are not told to pause", budget=self._key, reason=error.detail)
 
+    async def paused(self) -> float:
+        try:
+            return (await self._coordination.paused(self._key)).total_seconds()
+        except StoreUnavailable:
+            return await self._without.paused()
+
 
 class SharedBudgets:
     """`Budgets` of several processes. `waited` is told a budget's name, and seconds that a turn of it took."""

@@ -137,8 +137,8 @@ class ReplyTo:
     """How to answer one person about one thing they did.
 
     `handle` is the platform's short-lived means of a private answer (a URL or a token that an interaction came with): a
-    secret, encrypted at rest, deleted when used up. Without it, or after `expires_at`, the platform falls back to an
-    ephemeral message, then a direct message: an answer has private ways only.
+    secret, encrypted at rest, deleted when used up. Without it, or after `expires_at`, the platform has other ways, and for
+    what is that person's own private ones only.
     """
 
     place: ConversationRef

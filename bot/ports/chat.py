@@ -186,9 +186,10 @@ class ChatPlatform(Protocol):
         ...
 
     async def reply(self, to: ReplyTo, reply: Reply) -> None:
-        """Answer one person: by the handle while it lasts, else ephemerally, else directly. Nobody else sees anything of it.
+        """Answer one person: by the handle while it lasts, else ephemerally, or addressed to them alone where they asked.
 
-        Where no private way is open, the person is told in public that an answer could not be delivered, and never what it was.
+        What is their own (`private`, a link, a file, a listing) nobody else sees: it comes by the handle, ephemerally or directly. Where
+        none of these is open, they are told where they asked that it could not be delivered, and never what it was.
         """
         ...
 

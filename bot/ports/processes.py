@@ -140,6 +140,10 @@ class CallBudget(Protocol):
         """The vendor asked to wait: whoever asks for a turn from now on waits so long."""
         ...
 
+    async def paused(self) -> float:
+        """Seconds that a turn would take now, as far as that is known: for who would not wait for it, and then asks for none."""
+        ...
+
 
 class Budgets(Protocol):
     def of(self, name: str, rate: CallRate, account: str = "") -> CallBudget:
@@ -171,6 +175,9 @@ class LocalBudget:
 
     async def pause(self, seconds: float) -> None:
         self._next = max(self._next, self._seconds() + seconds)
+
+    async def paused(self) -> float:
+        return max(0.0, self._next - self._seconds())
 
 
 class LocalBudgets:

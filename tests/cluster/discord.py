@@ -23,6 +23,7 @@ SHARDS = 2
 ACKNOWLEDGED_WITHIN_S = 3.0
 """After which Discord shows that the bot did not answer, and somebody types again."""
 
+_NAMED, _ABOUT = re.compile(r"<@(\d+)> "), re.compile(r"\n-# About <#\d+>$")
 _ESCAPED = re.compile(r"\\([^0-9A-Za-z\s])")
 
 
@@ -61,6 +62,7 @@ class ShardedDiscord(FakeDiscord):
 
     async def dispatch(self, name: str, payload: Any, to: web.WebSocketResponse | None = None) -> None:
         """`payload` names its server."""
+        self.note_interaction(name, payload)
         for connection in list(self.connections):
             if connection.serves(payload["guild_id"]):
                 await connection.dispatch(name, payload)
@@ -143,13 +145,18 @@ class DiscordTown:
         return next(self._numbers)
 
     def _told_by(self, call: Call) -> tuple[str, str] | None:
-        """Who alone is told what by a call: an answer to an interaction, or a reply to a message that is no line of the transcript."""
+        """Who alone is told what by a call: an answer to an interaction, a reply to a message that is no line of the transcript, a direct
+        message, or what is addressed to somebody.
+        """
         body = call.body if isinstance(call.body, dict) else {}
-        text = _ESCAPED.sub(r"\1", str(body.get("content") or ""))
+        named = _NAMED.match(str(body.get("content") or ""))
+        text = _ESCAPED.sub(r"\1", str(body.get("content") or "").removeprefix(named[0] if named else ""))
         answered = re.fullmatch(r"/webhooks/\d+/([\w-]+)(?:/messages/@original)?", call.path)
         replied = body.get("message_reference", {}).get("message_id", "")
+        written = re.fullmatch(r"/channels/71(\d+)/messages", call.path)
         person = self.persons.get(answered[1] if answered else str(replied), "")
-        return (person, text) if person and text and not NUMBERED.search(text) else None
+        person = person or (named[1] if named else "") or (f"55{written[1]}" if written else "")
+        return (person, _ABOUT.sub("", text)) if person and text and not NUMBERED.search(text) else None
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""One chain of answering: the handle while it lasts, else privately, else directly, else by a mention in the thread."""
+"""One chain of answering: the handle while it lasts, else privately, or to that person alone where it was asked; their own never there."""
 
 from dataclasses import replace
 
@@ -15,6 +15,15 @@ async def assert_only_ann_was_told(harness: PlatformHarness, words: str) -> None
     assert [told for told in await harness.privately(ANN) if words in told]
     assert not [told for told in await harness.privately(BEN) if words in told]
     assert not [seen for seen in await harness.messages(harness.place) if words in seen.text]
+
+
+async def assert_ann_was_told(harness: PlatformHarness, words: str) -> None:
+    """Alone, or so that only she is notified."""
+    seen = [message for message in await harness.messages(harness.place) if words in message.text]
+    told = [each for each in await harness.privately(ANN) if words in each]
+    assert len(seen) + len(told) == 1
+    assert told or seen[0].notified == ((await harness.asked(ANN)).person.id,)
+    assert not [each for each in await harness.privately(BEN) if words in each]
 
 
 async def test_an_answer_by_handle_is_private(harness: PlatformHarness) -> None:
@@ -42,7 +51,7 @@ async def test_an_answer_after_the_handle_expired_still_reaches_them(harness: Pl
 
     await harness.platform.reply(reply_to, Reply("It took a while."))
 
-    await assert_only_ann_was_told(harness, "It took a while.")
+    await assert_ann_was_told(harness, "It took a while.")
 
 
 async def test_an_answer_with_the_handle_used_up_still_reaches_them(harness: PlatformHarness) -> None:
@@ -50,7 +59,7 @@ async def test_an_answer_with_the_handle_used_up_still_reaches_them(harness: Pla
 
     await harness.platform.reply(reply_to, Reply("One more thing."))
 
-    await assert_only_ann_was_told(harness, "One more thing.")
+    await assert_ann_was_told(harness, "One more thing.")
 
 
 async def test_an_answer_without_a_handle_still_reaches_them(harness: PlatformHarness) -> None:
@@ -58,7 +67,7 @@ async def test_an_answer_without_a_handle_still_reaches_them(harness: PlatformHa
 
     await harness.platform.reply(reply_to, Reply("Your words were dropped."))
 
-    await assert_only_ann_was_told(harness, "Your words were dropped.")
+    await assert_ann_was_told(harness, "Your words were dropped.")
 
 
 @pytest.mark.parametrize(
@@ -90,9 +99,7 @@ async def test_an_answer_survives_a_restart(harness: PlatformHarness) -> None:
 
     await harness.platform.reply(reply_to, Reply("I am back."))
 
-    seen = [m for m in await harness.messages(harness.place) if "I am back." in m.text]
-    told = [t for t in await harness.privately(ANN) if "I am back." in t]
-    assert told or (seen and seen[0].notified == (reply_to.person.id,))
+    await assert_ann_was_told(harness, "I am back.")
 
 
 async def test_a_listing_shows_each_item(harness: PlatformHarness) -> None:

@@ -9,12 +9,13 @@ from discord.http import Route
 from adapters.discord.client import Rest
 from adapters.discord.command_sync import CommandSync
 from adapters.discord.commands import CommandMentions
-from adapters.discord.limits import looks_at_commands
+from adapters.discord.limits import calls_of_bot, looks_at_commands
 from adapters.discord.platform import DiscordPlatform
 from bot.clock import SystemClock
 from bot.domain.conversations import File, Question, Reply
-from bot.domain.errors import PlatformError
+from bot.domain.errors import PlatformError, Throttled
 from bot.ports.processes import LocalBudgets
+from bot.testing import FakeSecretVault
 from tests.contract.platform.cards import CARD, LIVE, OTHER
 from tests.integration.discord.fake import BOT, CHANNEL, USER, Answer, FakeDiscord, Limits, command
 from tests.integration.discord.wire import PLACE, Heard, Wire, settings
@@ -96,7 +97,7 @@ async def test_a_card_that_replaces_another_is_posted_once(wire: Wire) -> None:
 
 
 async def test_cancelling_in_a_global_pause_stops_no_other_call(wire: Wire) -> None:
-    everybody = {"retry_after": 60.0, "global": True, "message": "slow down"}
+    everybody = {"retry_after": 20.0, "global": True, "message": "slow down"}
     wire.discord.next_answers("GET /users/@me", Answer(429, everybody, {"Via": "1.1 google"}))
 
     with pytest.raises(PlatformError, match="cannot be reached"):
@@ -120,6 +121,27 @@ async def test_who_looks_at_commands_waits_its_turn(
             await look(CommandSync(wire.platform._rest, wire.settings, CommandMentions(), budgets=budgets), int(BOT))
 
     assert len(wire.discord.made(COMMANDS)) == 1
+
+
+async def test_a_long_refusal_of_one_route_is_told_at_once(wire: Wire) -> None:
+    long = {"retry_after": 300.0, "global": False, "message": "slow down"}
+    wire.discord.next_answers("GET /users/@me", Answer(429, long, {"Via": "1.1 google"}))
+
+    with pytest.raises(PlatformError, match="again in 5 minutes"):
+        await wire.platform._rest.call(ME)
+
+    assert await calls_of_bot(wire.budgets).paused() < 1
+
+
+async def test_a_long_refusal_of_all_pauses_everybody(wire: Wire) -> None:
+    long = {"retry_after": 300.0, "global": True, "message": "slow down"}
+    headers = {"Via": "1.1 google", "X-RateLimit-Global": "true"}
+    wire.discord.next_answers("GET /users/@me", Answer(429, long, headers))
+
+    with pytest.raises(Throttled):
+        await wire.platform._rest.call(ME)
+
+    assert await calls_of_bot(wire.budgets).paused() > 290
 
 
 async def test_a_call_that_hangs_has_an_end(wire: Wire) -> None:
@@ -146,7 +168,7 @@ async def test_a_client_whose_session_is_closed_is_not_connected(wire: Wire) -> 
 
 
 async def test_a_client_not_logged_in_is_not_connected() -> None:
-    platform = DiscordPlatform(settings(), Heard(), SystemClock())
+    platform = DiscordPlatform(settings(), Heard(), SystemClock(), FakeSecretVault())
     platform.new_client()
 
     with pytest.raises(PlatformError, match="cannot be reached"):

@@ -14,13 +14,13 @@ from bot.app.service import Service
 from bot.clock import SystemClock
 from bot.commands.options import ChannelSettings
 from bot.domain.conversations import ConversationRef
-from tests.integration.discord.fake import ANN, BEN, CHANNEL, GUILD, Answer, FakeDiscord, command, press
+from tests.integration.discord.fake import ANN, BEN, CHANNEL, GUILD, Answer, FakeDiscord, command, direct_with, press
 from tests.integration.discord.wire import settings
 from tests.patience import until
 from tests.program_fixture import program
 from tests.service_fixture import QUICK, whole_service
 
-DIRECT = "POST /channels/710000000000000001/messages"
+DIRECT = f"POST /channels/{direct_with(BEN)}/messages"
 HOME = settings(home_guilds=(int(GUILD),))
 
 
@@ -128,6 +128,7 @@ class Team:
                 given,
                 whole.core,
                 surroundings.clock,
+                surroundings.vault,
                 connector=self.discord.connector,
                 receivers=surroundings.receivers if surroundings.receives else None,
             )

@@ -6,10 +6,21 @@ from typing import Any
 import pytest
 
 from adapters.discord.conversations import server
-from bot.domain.conversations import Inbound, MessageDeleted, MessageEdited, Outcome, Question, Refused, Reply
+from bot.domain.conversations import Inbound, Link, MessageDeleted, MessageEdited, Outcome, Question, Refused, Reply
 from bot.domain.errors import MessageGone, PlaceGone, PlatformError, StoreUnavailable, Throttled
 from tests.contract.platform.cards import CARD, LIVE, final, growing
-from tests.integration.discord.fake import CHANNEL, GUILD, USER, Answer, FakeDiscord, command, guild, press
+from tests.integration.discord.fake import (
+    ANN,
+    CHANNEL,
+    GUILD,
+    USER,
+    Answer,
+    FakeDiscord,
+    command,
+    direct_with,
+    guild,
+    press,
+)
 from tests.integration.discord.wire import PLACE, Heard, Wire, running, settings
 
 POST = f"POST /channels/{CHANNEL}/messages"
@@ -84,16 +95,49 @@ async def test_machines_and_notices_are_not_listened_to(wire: Wire, odd: dict[st
     assert await wire.core.texts(2) == ["First", "Second"]
 
 
-async def test_a_late_answer_becomes_a_direct_message(wire: Wire) -> None:
-    wire.core.outcome, wire.core.reply = Question(), Reply("Nobody is live here.")
+async def late(wire: Wire, reply: Reply) -> None:
+    """Ann asked with a command that was not acknowledged in time."""
+    wire.core.outcome, wire.core.reply = Question(), reply
     wire.discord.next_answers("POST /interactions/.*", Answer(404, {"code": 10062, "message": "Unknown interaction"}))
+    await wire.discord.dispatch("INTERACTION_CREATE", command("status"))
+
+
+async def test_a_late_answer_stands_in_the_channel(wire: Wire) -> None:
+    await late(wire, Reply("Nobody is live here."))
+    await wire.discord.until(lambda: told(wire))
+
+    (posted,) = wire.discord.made(POST)
+    assert posted.body["content"] == f"<@{ANN}> Nobody is live here."
+    assert posted.body["allowed_mentions"] == {"parse": [], "users": [ANN]}
+    assert wire.discord.made("(PATCH|POST) /webhooks/.*|POST /users/@me/channels") == []
+
+
+async def test_what_is_private_comes_directly_when_late(wire: Wire) -> None:
+    await late(wire, Reply("Your link.", link=Link("Watch", "https://bot.example/v/#secret")))
+    await wire.discord.until(lambda: told(wire))
+
+    assert wire.discord.made(POST) == []
+    assert "secret" in str(wire.discord.made(f"POST /channels/{direct_with(ANN)}/messages")[0].body)
+
+
+async def test_a_late_answer_finds_another_way_than_a_closed_channel(wire: Wire) -> None:
+    wire.discord.next_answers(POST, Answer(403, {"code": 50013, "message": "no"}))
+    await late(wire, Reply("Nobody is live here."))
+    await wire.discord.until(lambda: len(told(wire)) == 2)
+
+    assert "Nobody is live here." in wire.discord.made(f"POST /channels/{direct_with(ANN)}/messages")[0].body["content"]
+
+
+async def test_an_acknowledgement_in_doubt_is_tried_first(wire: Wire) -> None:
+    """It arrived, and what came back is not Discord's."""
+    wire.core.outcome, wire.core.reply = Question(), Reply("Nobody is live here.")
+    wire.discord.next_answers("POST /interactions/.*", Answer(429, {"message": "?"}, {"Retry-After": "1"}))
+    wire.discord.acknowledged.add("interaction-token")
 
     await wire.discord.dispatch("INTERACTION_CREATE", command("status"))
-    await wire.discord.until(lambda: wire.discord.made("POST /channels/710000000000000001/messages"))
+    await wire.discord.until(lambda: wire.discord.made("PATCH /webhooks/.*"))
 
-    told = wire.discord.made("POST /channels/710000000000000001/messages")[0].body["content"]
-    assert told.startswith("Nobody is live here.")
-    assert wire.discord.made("PATCH /webhooks/.*") == []
+    assert told(wire) == []
 
 
 def told(wire: Wire) -> list[str]:

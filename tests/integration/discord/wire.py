@@ -15,7 +15,8 @@ from adapters.discord.platform import DiscordPlatform
 from adapters.discord.settings import DiscordSettings
 from bot.clock import SystemClock
 from bot.domain.conversations import ConversationRef, Inbound, MessagePosted, Outcome
-from bot.ports.processes import ONLY_RECEIVER, Receivers
+from bot.ports.processes import ONLY_RECEIVER, Budgets, LocalBudgets, Receivers
+from bot.testing import FakeSecretVault
 from tests.contract.platform.harness import RecordingCore
 from tests.integration.discord.fake import CHANNEL, GUILD, TOKEN, FakeDiscord
 from tests.patience import HANG_S, until
@@ -77,6 +78,8 @@ class Wire:
     again_s: float | None = None
     """Before what failed is tried again, where that is not the usual pause."""
     receivers: Receivers | None = ONLY_RECEIVER
+    vault: FakeSecretVault = field(default_factory=FakeSecretVault)
+    budgets: Budgets = field(default_factory=LocalBudgets)
     platform: DiscordPlatform = field(init=False)
 
     def __post_init__(self) -> None:
@@ -84,8 +87,10 @@ class Wire:
             self.settings,
             self.core,
             SystemClock(),
+            self.vault,
             connector=self.discord.connector,
             receivers=self.receivers,
+            budgets=self.budgets,
             backfill_again_s=self.again_s or LOOK_AGAIN_FIRST,
             commands_again_s=self.again_s or command_sync.AGAIN_FIRST,
         )

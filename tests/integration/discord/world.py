@@ -23,6 +23,7 @@ from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Choice, ConversationRef
 from bot.ports.chat import ValueQuery
 from bot.ports.processes import LocalBudgets
+from bot.testing import FakeSecretVault
 from tests.contract.platform.harness import ANN, BEN, RecordingCore
 from tests.integration.discord.openapi import known_api
 
@@ -76,7 +77,9 @@ class World:
 
     def new_platform(self) -> AvatarClient:
         # SimCord's loop begins to count anew, which is no time for a limit.
-        self.platform = DiscordPlatform(self.settings, self.core, self.clock, budgets=LocalBudgets(time.monotonic))
+        self.platform = DiscordPlatform(
+            self.settings, self.core, self.clock, FakeSecretVault(), budgets=LocalBudgets(time.monotonic)
+        )
         return one_shard(self.platform)
 
     def populate(self) -> None:

@@ -16,7 +16,7 @@ from tests.integration.discord.fake.payloads import (
     member,
     press,
 )
-from tests.integration.discord.fake.rest import Answer, Call, FakeRest
+from tests.integration.discord.fake.rest import Answer, Call, FakeRest, direct_with
 from tests.integration.discord.fake.server import FakeDiscord, open_fake
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Limits",
     "application",
     "command",
+    "direct_with",
     "guild",
     "kept_commands",
     "member",

@@ -1,5 +1,6 @@
 """Discord's REST: what it keeps, what it answers, and what it would not have taken."""
 
+import asyncio
 import re
 from collections import Counter, deque
 from dataclasses import dataclass, field
@@ -10,8 +11,13 @@ from tests.integration.discord.fake.limits import LONG, Limits
 from tests.integration.discord.fake.payloads import ANN, BOT, CHANNEL, EPOCH_ID, GUILD, TOKEN, USER, Json
 from tests.integration.discord.openapi import known_api, limits
 
-DIRECT = "710000000000000001"
-"""The channel of direct messages, whoever they are with."""
+ACKNOWLEDGED_WITHIN_S, FOLLOWED_UP_WITHIN_S = 3.0, 900.0
+"""Since the client was told of an interaction."""
+
+
+def direct_with(person: str) -> str:
+    """The id of the bot's channel of direct messages with somebody."""
+    return f"71{person[2:]}"
 
 
 @dataclass
@@ -67,6 +73,8 @@ class FakeRest:
     guild_commands: dict[str, list[Json]] = field(default_factory=dict)
     reactions: Counter[str] = field(default_factory=Counter)
     acknowledged: set[str] = field(default_factory=set)
+    asked: dict[str, float] = field(default_factory=dict)
+    """When the client was told of an interaction, by its token."""
     events: deque[tuple[str, Json]] = field(default_factory=lambda: deque(maxlen=1_000))
     """What has to be told on the gateway because of these calls, the bot's own messages and edits too."""
     left: set[str] = field(default_factory=set)
@@ -128,8 +136,8 @@ class FakeRest:
                 address = {"url": "wss://gateway.discord.gg", "shards": self.shards}
                 return Answer(200, address | {"session_start_limit": limit})
             case "POST", ["users", "@me", "channels"]:
-                self.channels[DIRECT] = {"id": DIRECT, "type": 1}
-                return Answer(200, self.channels[DIRECT])
+                channel = direct_with(call.body["recipient_id"])
+                return Answer(200, self.channels.setdefault(channel, {"id": channel, "type": 1}))
             case _, ["applications", _, *where, "commands"]:
                 return self._commands(call, where[-1] if where else "")
             case _, ["channels", channel, *rest]:
@@ -253,12 +261,20 @@ class FakeRest:
     def _callback(self, token: str) -> Answer:
         if token in self.acknowledged:
             return refuse(400, 40060)
+        if self._age(token) > ACKNOWLEDGED_WITHIN_S:
+            return refuse(404, 10062)
         self.acknowledged.add(token)
         return Answer(204)
+
+    def _age(self, token: str) -> float:
+        now = asyncio.get_running_loop().time()
+        return now - self.asked.get(token, now)
 
     def _follow_up(self, call: Call, token: str, rest: list[str]) -> Answer:
         if token not in self.acknowledged:
             return refuse(404, 10015)
+        if self._age(token) > FOLLOWED_UP_WITHIN_S:
+            return refuse(401, 50027)
         if not rest and call.method != "POST":
             return refuse(404, 0)
         return Answer(200, payloads.message(str(EPOCH_ID), CHANNEL, call.body.get("content", ""), USER))

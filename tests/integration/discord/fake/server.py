@@ -162,11 +162,17 @@ class FakeDiscord(FakeRest):
 
     async def dispatch(self, name: str, payload: Any, to: web.WebSocketResponse | None = None) -> None:
         """To the shard of the server that it is about, where there are several."""
+        self.note_interaction(name, payload)
         frame = {"op": 0, "t": name, "s": len(self._sent) + 1, "d": payload}
         self._sent.append(frame)
         socket = to or (self._of_shard.get(self._shard_of(payload)) if self._of_shard else self._gateway)
         if socket is not None and not self.frozen:
             await self._send(frame, socket)
+
+    def note_interaction(self, name: str, payload: Any) -> None:
+        """From now on the client has three seconds."""
+        if name == "INTERACTION_CREATE" and "token" in payload:
+            self.asked[payload["token"]] = asyncio.get_running_loop().time()
 
     def _shard_of(self, payload: Any) -> int:
         return (int(payload.get("guild_id") or 0) >> 22) % self.shards
