@@ -257,7 +257,9 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Changes nothing: acknowledge, then call `Reception.answer`."""
+    """Changes nothing: acknowledge, then call `CoreApi.answer`. `ended` is the session that somebody wrote to though it has ended."""
+
+    ended: str = ""
 
 
 Outcome = Accepted | Duplicate | NoSession | Refused | Question

@@ -1,7 +1,7 @@
 """Who and what gets into the inbox: pure decisions on a batch, in the order in which it came."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -40,9 +40,7 @@ Funded = Callable[[ConversationRef, bool | None], Workspace]
 
 
 class Admission:
-    """Admits one batch. What it admits counts at once for what comes after it. `told_ended` are those (session, person) who have heard
-    already that it has ended.
-    """
+    """Admits one batch. What it admits counts at once for what comes after it."""
 
     def __init__(
         self,
@@ -50,14 +48,12 @@ class Admission:
         policy: Policy,
         funded: Funded,
         new_id: Callable[[], str],
-        told_ended: Collection[tuple[str, str]] = (),
     ) -> None:
         self.admitted = Admitted(since=situation.now)
         self._situation = situation
         self._policy = policy
         self._funded = funded
         self._new_id = new_id
-        self._told_ended = told_ended
         self._known = set(situation.known)
         self._sessions: dict[str, SessionRecord] = {}
         self._in_channel: defaultdict[ConversationRef, set[str]] = defaultdict(set)
@@ -126,7 +122,7 @@ class Admission:
         return self._say(inbound, session, said)
 
     def _hear_for_nobody(self, inbound: Inbound, said: MessagePosted) -> Outcome:
-        """Where a session has ended, each of those who write is told so once."""
+        """Where a session has ended, whoever writes asks for it."""
         refused = self._policy.may_write(said.text) if said.mentioned else None
         if refused := refused or self._leaving(inbound.place):
             return refused
@@ -135,13 +131,7 @@ class Admission:
             return NoSession(nobody_here(inbound.person))
         if bare_word(said) == "start":
             return self._obey(inbound, start_again(ended))
-        key = (ended.id, inbound.person.id)
-        if said.message is None:
-            return NoSession(has_ended(ended))
-        if key in self._told_ended or key in self.admitted.told_ended:
-            return NoSession(nobody_here(inbound.person))
-        self.admitted.told_ended.add(key)
-        return Question()
+        return Question(ended.id) if said.message else NoSession(has_ended(ended))
 
     def _ended(self, place: ConversationRef, said: MessagePosted) -> SessionRecord | None:
         """The session that a message was still meant for: that of its thread, or one that has just ended."""

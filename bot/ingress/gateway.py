@@ -1,6 +1,7 @@
 """`CoreApi` for the chat platforms: accepts what comes in, answers queries, and takes note of people and channels that are gone."""
 
 import asyncio
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -20,7 +21,9 @@ from bot.domain.conversations import (
     Inbound,
     Item,
     MessagePosted,
+    NoSession,
     Outcome,
+    Question,
     Refused,
     Reply,
 )
@@ -35,7 +38,7 @@ from bot.queries.context import Query, QueryContext
 from bot.queries.offers import choices
 from bot.queries.router import ANSWERS, ask_back
 from bot.queries.sessions import last_talked
-from bot.runtime.no_session import JUST_ENDED, has_ended, start_again
+from bot.runtime.no_session import JUST_ENDED, has_ended, nobody_here, start_again
 from bot.runtime.resolve import suggested_by
 
 log = structlog.get_logger(__name__)
@@ -66,6 +69,8 @@ class Gateway:
     async def accept(self, inbound: Inbound) -> Outcome:
         began = asyncio.get_running_loop().time()
         outcome = await self._outcome(inbound)
+        if isinstance(outcome, Question) and outcome.ended and not await self._first_told(inbound, outcome.ended):
+            outcome = NoSession(nobody_here(inbound.person))
         metrics, platform = self._services.metrics, inbound.place.platform
         match outcome:
             case Accepted(row_id):
@@ -89,6 +94,14 @@ class Gateway:
                 return outcome
             await asyncio.sleep(LOOK_AGAIN)
         raise StoreUnavailable(NOT_TAKEN, "another delivery of the same is being answered")
+
+    async def _first_told(self, inbound: Inbound, session_id: str) -> bool:
+        """Each person is told once that a session has ended, also where another process takes in what they write next."""
+        who = hashlib.sha256(f"{session_id} {inbound.person.id}".encode()).hexdigest()
+        services, event_id = self._services, f"ended-{who[:32]}"
+        return await services.storage.coordination.first_to_answer(
+            inbound.place, event_id, inbound.event_id, lasts=services.timeouts.retention
+        )
 
     async def concerns(self, place: ConversationRef) -> bool:
         if self._inbox.runs.hosts(place.channel):

@@ -29,9 +29,6 @@ COMMIT_WITHIN = 2.0
 
 BATCH = 256
 
-MOST_TOLD = 1_000
-"""People of whom is remembered that they heard of a session's end."""
-
 NOT_TAKEN = "We could not take that just now. Please try again."
 
 SPENDING = frozenset({"start", "extend"})
@@ -97,7 +94,6 @@ class Inbox:
         self._ended = ended
         self._queue: list[_Waiting] = []
         self._filled = asyncio.Event()
-        self._told_ended: dict[tuple[str, str], None] = {}
         self._unanswered = 0
         self._all_answered = asyncio.Event()
         self._all_answered.set()
@@ -156,7 +152,6 @@ class Inbox:
             log.exception("could not admit")
             self._refuse(batch, StoreUnavailable(NOT_TAKEN, f"inbox: {type(error).__name__}"))
             return
-        self._remember_told(admitted.told_ended)
         for waiting, outcome in zip(batch, admitted.outcomes, strict=True):
             waiting.answer(outcome)
         self._hand_over(admitted)
@@ -172,11 +167,6 @@ class Inbox:
         for session_id in admitted.ends:
             self._ended(session_id)
 
-    def _remember_told(self, told: Iterable[tuple[str, str]]) -> None:
-        self._told_ended |= dict.fromkeys(told)
-        for forgotten in list(self._told_ended)[:-MOST_TOLD]:
-            del self._told_ended[forgotten]
-
     def _refuse(self, batch: Sequence[_Waiting], error: StoreUnavailable) -> None:
         """What came in while the database did not answer would wait as long again: it is given up too, and certainly not taken."""
         behind, self._queue = self._queue, []
@@ -187,7 +177,7 @@ class Inbox:
             waiting.fail(StoreUnavailable(NOT_TAKEN, error.detail))
 
     def _decide(self, batch: Sequence[_Waiting], situation: Situation) -> Admitted:
-        admission = Admission(situation, self._policy, self._funding.judged, new_id, self._told_ended)
+        admission = Admission(situation, self._policy, self._funding.judged, new_id)
         for waiting in batch:
             admission.admit(waiting.inbound)
         return admission.admitted

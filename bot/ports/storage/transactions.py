@@ -92,7 +92,6 @@ class Admitted:
     edits: list[MessageEdited] = field(default_factory=list)  # of messages that wait
     withdrawals: list[MessageRef] = field(default_factory=list)  # of messages that wait
     used: set[str] = field(default_factory=set)  # sessions that somebody uses, which keeps them awake
-    told_ended: set[tuple[str, str]] = field(default_factory=set)  # not written: session and person
     since: datetime | None = None  # not written: when the rows began to wait, the `now` of the situation
 
 

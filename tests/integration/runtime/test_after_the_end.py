@@ -1,6 +1,7 @@
 """Whoever writes where a session has ended is told so once, with a way to start again."""
 
 import asyncio
+import itertools
 
 from bot.domain.conversations import (
     Accepted,
@@ -23,6 +24,9 @@ from tests.world_fixture import Stack, on_stack
 BEN, GUEST = Person("ben", "Ben", Membership.MEMBER), Person("guest", "Guest", Membership.OUTSIDER)
 
 
+_numbers = itertools.count()
+
+
 async def ended(stack: Stack, place: ConversationRef = CHANNEL) -> ConversationRef:
     """A session has ended; the thread that it talked in."""
     await stack.room.command("start", place, avatar="Alma")
@@ -40,7 +44,7 @@ async def answered(
     """What becomes of a message, and what its author is told if there is an answer."""
     assert stack.service is not None
     front = stack.service.core
-    number = int(asyncio.get_running_loop().time() * 1_000_000)
+    number = next(_numbers)
     inbound = Inbound(
         f"x{number}{person.id}",
         number,
@@ -63,6 +67,25 @@ async def test_each_author_in_the_thread_is_told_once(stack: Stack) -> None:
             assert reply.text.startswith("Alma's session has ended.")
             assert [item.command for item in reply.items] == [Command("start", {"again": stack.room.card.session_id})]
             assert isinstance((await answered(stack, "Hello?", thread, person))[0], NoSession)
+
+
+@on_stack()
+async def test_no_other_process_tells_it_again(stack: Stack) -> None:
+    async with stack.serving(alone=False):
+        thread = await ended(stack)
+        assert isinstance((await answered(stack, "Still there?", thread))[0], Question)
+        async with stack.serving(alone=False):
+            assert isinstance((await answered(stack, "Hello?", thread))[0], NoSession)
+            assert isinstance((await answered(stack, "Hello?", thread, BEN))[0], Question)
+
+
+@on_stack()
+async def test_who_died_before_it_was_told_is_followed(stack: Stack) -> None:
+    async with stack.serving() as service:
+        thread = await ended(stack)
+        said = MessagePosted("Still there?", MessageRef(thread, "m"))
+        inbound = Inbound("m", 1, thread, ANN, said)
+        assert [isinstance(await service.core.accept(inbound), Question) for _ in range(2)] == [True, True]
 
 
 @on_stack()

@@ -1,6 +1,6 @@
 """A batch on its way into the inbox: who writes, where, and what stands there already."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
@@ -68,11 +68,9 @@ def funded(place: ConversationRef, said: bool | None) -> Workspace:
     return Workspace(place.platform, place.workspace_id, funded=bool(said))
 
 
-def admitted(
-    situation: Situation, *inbounds: Inbound, limits: Limits = USUAL, told_ended: Collection[tuple[str, str]] = ()
-) -> tuple[Sequence[Outcome], Admitted]:
+def admitted(situation: Situation, *inbounds: Inbound, limits: Limits = USUAL) -> tuple[Sequence[Outcome], Admitted]:
     ids = count()
-    admission = Admission(situation, Policy(limits), funded, lambda: f"new{next(ids)}", told_ended)
+    admission = Admission(situation, Policy(limits), funded, lambda: f"new{next(ids)}")
     return [admission.admit(each) for each in inbounds], admission.admitted
 
 

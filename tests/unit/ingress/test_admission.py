@@ -25,7 +25,6 @@ from bot.ports.storage.records import WITHDRAW
 from bot.ports.storage.transactions import Situation
 from bot.runtime.no_session import HOW_TO_START
 from tests.unit.ingress.admitting import (
-    ANN,
     ASLEEP,
     BEN,
     BOSS,
@@ -119,15 +118,11 @@ def test_the_table(what: str, situation: Situation, incoming: Inbound, outcome: 
     assert taken == ([incoming] if isinstance(came, Accepted) else [])
 
 
-def test_where_the_conversation_has_ended_each_is_told_once() -> None:
+def test_where_the_conversation_has_ended_its_authors_are_told() -> None:
     over = replace(session(SessionStatus.ENDED), thread=LOBBY, ended_at=NOW - timedelta(days=3))
     there = replace(NOTHING, ended={LOBBY: over})
-    anns, bens = (said("Hello?", LOBBY, person, direct=True) for person in (ANN, BEN))
-    outcomes, written = admitted(there, anns, anns, bens, said("Lunch?", LOBBY))
-    assert [type(outcome) for outcome in outcomes] == [Question, NoSession, Question, NoSession]
-    assert written.told_ended == {("s1", "ann"), ("s1", "ben")}
-    (again,), _ = admitted(there, anns, told_ended={("s1", "ann")})
-    assert again == NoSession(HOW_TO_START)
+    outcomes, _ = admitted(there, said("Hello?", LOBBY, direct=True), said("Lunch?", LOBBY))
+    assert outcomes == [Question("s1"), NoSession(HOW_TO_START)]
     (unposted,), _ = admitted(there, inbound(MessagePosted("Hello?", direct=True, via="the viewer"), LOBBY))
     assert unposted == NoSession("Alma's session has ended.")
     (started,), _ = admitted(there, said("start", LOBBY, direct=True))
