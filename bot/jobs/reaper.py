@@ -2,11 +2,13 @@
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import pairwise
 
 import structlog
 
@@ -36,6 +38,9 @@ CREATE_TAKES = timedelta(seconds=35)
 """The time-out of a `create`: until then its result may be missing in the database and be fine all the same."""
 
 
+LOOKS_KEPT = 1_000
+"""Over an hour of them, and most of a day where nothing is missing."""
+
 CLOSED_UNSEEN = WRITTEN_WITHIN
 """After which what was created is closed by who cannot write it down."""
 
@@ -64,7 +69,9 @@ class Reaper:
         self._clock = clock
         self._account_is_ours = account_is_ours
         self._unknown: dict[str, float] | None = None
-        self._clear_since: datetime | None = None  # at each look since then all that ran was known
+        self._clear: deque[datetime] = deque(
+            maxlen=LOOKS_KEPT
+        )  # looks, without a break, at which all that ran was known
         self._reported: set[str] = set()
         self._next_sweep = 0.0
 
@@ -88,7 +95,7 @@ class Reaper:
 
     def lost(self) -> None:
         """Who could not look does not know what ran meanwhile."""
-        self._clear_since = None
+        self._clear.clear()
 
     async def _chases(self) -> bool:
         return any(self._clock.now() - row.intended_at < CHASED_FOR for row in await self._unsettled())
@@ -111,7 +118,10 @@ class Reaper:
         """Those that were unknown the last time too; while something is being created for as long as that takes, since it may be that."""
         before, now = self._unknown, _elapsed()
         self._unknown = {info.id: (before or {}).get(info.id, now) for info in unknown}
-        self._clear_since = None if unknown else self._clear_since or self._clock.now()
+        if unknown:
+            self._clear.clear()
+        else:
+            self._clear.append(self._clock.now())
         if before == {} == self._unknown and not creating:
             await self._refute()
         first_seen = now - CREATE_TAKES.total_seconds() if creating else now
@@ -121,15 +131,18 @@ class Reaper:
         """What nobody knew of is not there: it never came to be, and costs nobody anything. Of what somebody who is gone may have closed
         it is not known, for as long as nobody looked.
         """
-        assert self._clear_since is not None  # twice nothing was unknown
         for row in await self._unsettled():
-            unseen = self._clear_since - row.intended_at
             if self._clock.now() - row.intended_at < CREATE_TAKES:
                 continue
-            if row.orphaned and unseen >= CLOSED_UNSEEN:
+            if row.orphaned and (unseen := self._unseen(row.intended_at)) >= CLOSED_UNSEEN:
                 await self._storage.unfenced.ran_at_most(row.id, math.ceil(unseen.total_seconds()))
             else:
                 await self._storage.unfenced.refuted(row.id)
+
+    def _unseen(self, intended_at: datetime) -> timedelta:
+        """The longest time between two looks while it may have been created."""
+        looks = [intended_at, *(look for look in self._clear if look > intended_at)]
+        return max(after - before for before, after in pairwise(looks) if before < intended_at + CREATE_TAKES)
 
     async def _unsettled(self) -> list[ProviderSessionRecord]:
         """On the account that is asked."""

@@ -6,7 +6,7 @@ from datetime import timedelta
 from adapters.agora.rooms import OwnRooms
 from adapters.simulator import Fault
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
-from bot.jobs.reaper import CREATE_TAKES, LOOK_EVERY, Reaper
+from bot.jobs.reaper import CLOSED_UNSEEN, CREATE_TAKES, LOOK_EVERY, SWEEP_EVERY, Reaper
 from bot.ports.storage.records import Lease
 from bot.runtime.provider_calls import TRIED_AGAIN
 from bot.runtime.services import SessionTimeouts
@@ -111,6 +111,25 @@ async def test_who_could_not_look_does_not_say_that_nothing_ran(stack: Stack) ->
         await asyncio.sleep(LOOK_EVERY + 1)
         booked = await storage.ledger.days(stack.clock.now() - timedelta(days=1))
         assert CREATE_TAKES <= sum((line.unknown for line in booked), timedelta()) < timedelta(minutes=1)
+
+
+@on_stack()
+async def test_what_may_have_run_between_two_looks_is_unknown(stack: Stack) -> None:
+    """Nobody took over from who intended it before it could have closed it unseen."""
+    async with stack.serving(timeouts=OURS) as service:
+        await stack.room.command("start")
+        await stack.live()
+        await asyncio.sleep(SWEEP_EVERY + LOOK_EVERY)  # a sweep has seen that all is well
+        storage, lease = service.services.storage, Lease(stack.room.card.session_id, service.worker.lease.id, 1)
+        async with storage.fenced(lease) as run:
+            run.intend("gone", lambda _: 10)
+        await asyncio.sleep(SWEEP_EVERY / 2)
+        async with storage.fenced(lease) as run:
+            run.orphaned("gone")
+        await asyncio.sleep(SWEEP_EVERY)
+        booked = await storage.ledger.days(stack.clock.now() - timedelta(days=1))
+        unknown = sum((line.unknown for line in booked), timedelta())
+        assert CLOSED_UNSEEN <= unknown <= timedelta(seconds=SWEEP_EVERY)
 
 
 @on_stack()
