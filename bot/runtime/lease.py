@@ -22,8 +22,11 @@ RENEW_EVERY = 1.5
 TRY_AGAIN = 0.3
 """Seconds between two tries to renew it while the database is not to be had."""
 
-OTHERS_LATE = 4.0
-"""Seconds after a gap in which others may still renew theirs: the database was away from all, and a try to connect lasts up to three."""
+DUE = LEASE - 2 * timedelta(seconds=RENEW_EVERY)
+"""What is left of it at the least where the database was there all the time."""
+
+OTHERS_LATE = timedelta(seconds=4)
+"""For how long after a late renewal others may still renew theirs: the database was away from all, and a try to connect lasts up to 3 s."""
 
 ENLIST_AGAIN = 1.0
 """Seconds between two tries to have one."""
@@ -45,7 +48,6 @@ class WorkerLease:
         self._alone = alone
         self._until = 0.0  # in the loop's time; the row has it in that of the clock that all processes share
         self._gap = False  # it was renewed too late
-        self._spares_until = 0.0
         self.known = True
         """Whether it was not dismissed when it was last renewed."""
 
@@ -57,11 +59,6 @@ class WorkerLease:
     def holds(self, worker_id: str) -> bool:
         """Whether it certainly holds, and is the one under this id."""
         return self.held and self.id == worker_id
-
-    @property
-    def spares(self) -> bool:
-        """Whether others whose lease is over may be late as this one was: what they hold is left to them."""
-        return _elapsed() < self._spares_until
 
     async def enlist(self) -> None:
         """Have a lease under a new id; what was held under the last one can be claimed at once. Raises `StoreUnavailable`."""
@@ -108,12 +105,11 @@ class WorkerLease:
         """Whether it holds for another while."""
         before, began = self._until, _elapsed()
         try:
-            self.known = await self._workers.renew(self.id, lasts=LEASE)
+            self.known = await self._workers.renew(self.id, lasts=LEASE, due=DUE, spares=OTHERS_LATE)
         except StoreUnavailable:
             return False
         self._until = began + LEASE.total_seconds() if self.known else 0.0
-        if _elapsed() >= before:
-            self._gap, self._spares_until = True, _elapsed() + OTHERS_LATE
+        self._gap = self._gap or _elapsed() >= before
         return self.known
 
     async def _still_held(self) -> frozenset[Lease]:

@@ -237,9 +237,7 @@ class Worker:
         but = {*self._runs, *self._releasing, *self._not_ours()}
         suspects = not any(run.on_probation for run in self._runs.values())
         try:
-            leases = await self._services.storage.workers.claim(
-                worker_id, room=room, but=but, spares=self.lease.spares, suspects=suspects
-            )
+            leases = await self._services.storage.workers.claim(worker_id, room=room, but=but, suspects=suspects)
         except StoreUnavailable as error:
             log.warning("cannot claim", reason=error.detail)
             return []

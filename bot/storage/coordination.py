@@ -17,6 +17,7 @@ from bot.storage.sessions import ENDED
 from bot.storage.shares import shared_out
 from bot.storage.statements import NOW, SqlTransaction, lasting
 from bot.storage.tables import budgets, inbox, jobs, offers, seen, sessions, shards, workers
+from bot.storage.workers import spared
 
 NOBODY = ""
 """Who answers what was answered."""
@@ -174,11 +175,11 @@ def others_receive(tx: SqlTransaction, worker_id: str) -> bool:
 def hold_shards(tx: SqlTransaction, worker_id: str, platform: str, count: int) -> HeldShards:
     if tx.on_server:
         tx.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SHARING_LOCK})")
-    living = _gateways(tx) | {worker_id}
+    living, left = _gateways(tx) | {worker_id}, spared(tx, worker_id)
     holders = _holders(tx, platform)
-    if len(holders) != count and not living.intersection(holders.values()):
+    if len(holders) != count and not (living | left).intersection(holders.values()):
         holders = _settle(tx, platform, count)
-    out = shared_out(holders, worker_id, living)
+    out = shared_out(holders, worker_id, living, left)
     _write(tx, platform, out.taken, worker_id)
     _write(tx, platform, out.given, "")
     return HeldShards(len(holders), out.numbers)

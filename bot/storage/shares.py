@@ -46,10 +46,12 @@ class SharedOut:
     given: frozenset[int]
 
 
-def shared_out(holders: Mapping[int, str], me: str, living: Collection[str]) -> SharedOut:
-    """`holders` says by number who had each last, `living` are all gateways whose lease holds; `me` counts as one of them."""
+def shared_out(holders: Mapping[int, str], me: str, living: Collection[str], spared: Collection[str] = ()) -> SharedOut:
+    """`holders` says by number who had each last, `living` are all gateways whose lease holds; `me` counts as one of them. What those
+    have that are `spared` is not free.
+    """
     mine = sorted(number for number, holder in holders.items() if holder == me)
-    free = sorted(number for number, holder in holders.items() if holder != me and holder not in living)
+    free = sorted(number for number, holder in holders.items() if holder not in {me, *living, *spared})
     share = -(-len(holders) // len({*living, me}))
     taken, given = frozenset(free[: max(0, share - len(mine))]), frozenset(mine[share : share + 1])
     return SharedOut(frozenset(mine) - given | taken, taken, given)

@@ -87,6 +87,9 @@ workers = Table(
     _id(),
     Column("started_at", Instant, nullable=False),
     Column("lease_until", Instant, nullable=False),
+    Column(
+        "spares_until", Instant, nullable=False, server_default="0"
+    ),  # until then it claims nothing that others hold
     Column("capacity", Integer, nullable=False, server_default="0"),  # only an earlier program writes it
     _text("address"),  # host:port where its rooms are reached by other processes
     _text("roles"),  # separated by spaces

@@ -12,6 +12,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     func,
     literal,
     or_,
@@ -65,15 +66,38 @@ def enlist(
     _ran(tx, written.on_conflict_do_update(index_elements=["id"], set_={"lease_until": until}))
 
 
+_LATE = NOW + bindparam("due", type_=BigInteger) > _UNTIL
 _RENEW = Prepared(
     update(workers)
     .where(workers.c.id == bindparam("worker"))
-    .values(lease_until=NOW + bindparam("lasts", type_=BigInteger))
+    .values(
+        lease_until=NOW + bindparam("lasts", type_=BigInteger),
+        spares_until=case((_LATE, NOW + bindparam("spares", type_=BigInteger)), else_=workers.c.spares_until),
+    )
 )
 
 
-def renew(tx: SqlTransaction, worker_id: str, *, lasts: timedelta) -> bool:
-    return _RENEW.run(tx, worker=worker_id, lasts=lasting(lasts), now=tx.shared_now) == 1
+def renew(
+    tx: SqlTransaction,
+    worker_id: str,
+    *,
+    lasts: timedelta,
+    due: timedelta = timedelta(),
+    spares: timedelta = timedelta(),
+) -> bool:
+    given = {"lasts": lasting(lasts), "due": lasting(due), "spares": lasting(spares)}
+    return _RENEW.run(tx, worker=worker_id, now=tx.shared_now, **given) == 1
+
+
+_ME: BindParameter[str] = bindparam("worker", type_=sessions.c.worker_id.type)
+_late = workers.alias("late")
+_I_SPARE = exists().where(_late.c.id == _ME, type_coerce(_late.c.spares_until, BigInteger) > NOW)
+
+
+def spared(tx: SqlTransaction, worker_id: str) -> frozenset[str]:
+    """All workers while this one was late; else none."""
+    rows = tx.connection.execute(select(workers.c.id).where(_I_SPARE), {"worker": worker_id, "now": tx.shared_now})
+    return frozenset(rows.scalars())
 
 
 def held(tx: SqlTransaction, worker_id: str) -> frozenset[Lease]:
@@ -116,14 +140,8 @@ def placement(tx: SqlTransaction, session_id: str) -> Placement | None:
 
 _ALIVE = select(workers.c.id).where(_UNTIL > NOW, workers.c.rooms > 0).cte("alive").prefix_with("MATERIALIZED")
 _LIVING = select(_ALIVE.c.id)
-_SPARED = (
-    select(workers.c.id)
-    .where(or_(_UNTIL > NOW, bindparam("spares", type_=Boolean)))
-    .cte("spared")
-    .prefix_with("MATERIALIZED")
-)
-_HOLDING = select(_SPARED.c.id)
-_ME: BindParameter[str] = bindparam("worker", type_=sessions.c.worker_id.type)
+_HOLDERS_OF = select(workers.c.id).where(or_(_UNTIL > NOW, _I_SPARE)).cte("holding").prefix_with("MATERIALIZED")
+_HOLDING = select(_HOLDERS_OF.c.id)
 _NEEDS_A_RUN = sessions.c.status.not_in(AT_REST)
 _OTHERWISE = ~one_of(sessions.c.id, "but")
 _DIED = case((sessions.c.worker_id != "", 1), else_=0)
@@ -185,16 +203,10 @@ _CLAIM = Prepared(
 
 
 def claim(
-    tx: SqlTransaction,
-    worker_id: str,
-    *,
-    room: int,
-    but: Collection[str] = (),
-    spares: bool = False,
-    suspects: bool = True,
+    tx: SqlTransaction, worker_id: str, *, room: int, but: Collection[str] = (), suspects: bool = True
 ) -> list[Lease]:
     """Whoever finds something claims it alone: one at a time, so that a workspace has one holder."""
-    given = {"worker": worker_id, "now": tx.shared_now, "but": [*but] or [""], "spares": spares, "suspects": suspects}
+    given = {"worker": worker_id, "now": tx.shared_now, "but": [*but] or [""], "suspects": suspects}
     found = _LOOK.rows(tx, **given)
     mine = sorted((row.id, row.epoch) for row in found if row.worker_id == worker_id)
     kept = [Lease(id_, worker_id, epoch) for id_, epoch in mine]

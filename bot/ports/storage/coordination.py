@@ -125,9 +125,13 @@ class WorkerRepository(Protocol):
         """
         ...
 
-    async def renew(self, worker_id: str, *, lasts: timedelta) -> bool:
+    async def renew(
+        self, worker_id: str, *, lasts: timedelta, due: timedelta = timedelta(), spares: timedelta = timedelta()
+    ) -> bool:
         """Make the lease last for so long from now on, also one that has run out: what others claimed meanwhile is theirs. False for a
         worker that was dismissed.
+
+        With less than `due` left of it this worker is late, and others may be: for so long it `spares` those whose lease is over.
         """
         ...
 
@@ -156,21 +160,15 @@ class WorkerRepository(Protocol):
         ...
 
     async def claim(
-        self,
-        worker_id: str,
-        *,
-        room: int,
-        but: Collection[str] = (),
-        spares: bool = False,
-        suspects: bool = True,
+        self, worker_id: str, *, room: int, but: Collection[str] = (), suspects: bool = True
     ) -> list[Lease]:
         """Take up to `room` sessions that need a run and that no living worker holds; raises each one's epoch.
 
         All sessions of a workspace are run by one worker: those of workspaces that it runs come first, those of workspaces that
         another living worker runs are left to that one. Of all others, oldest first, it takes no more than its share (`Load.share`).
         What it holds itself and does not run is answered too. A worker whose own lease has run out takes nothing. `but` names those of
-        which it still has a run, where an earlier one has to end before the next begins, and those that it gives away. Where it `spares`
-        workers whose lease has run out, they hold what they held until they are dismissed: they may renew it yet. Of `suspects`, with which `SUSPECT_AFTER`
+        which it still has a run, where an earlier one has to end before the next begins, and those that it gives away. While it
+        spares others (`renew`) those whose lease has run out hold what they held until they are dismissed. Of `suspects`, with which `SUSPECT_AFTER`
         processes in a row died, it takes one, and only where it takes nothing else.
         """
         ...

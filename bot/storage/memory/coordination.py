@@ -11,6 +11,7 @@ from bot.ports.storage.records import SessionRecord
 from bot.process_roles import ProcessRole
 from bot.storage.memory.rows import HeldRow, ListRow, MemoryTransaction
 from bot.storage.memory.sessions import everywhere
+from bot.storage.memory.workers import spared
 from bot.storage.shares import shared_out
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -110,11 +111,11 @@ def others_receive(tx: MemoryTransaction, worker_id: str) -> bool:
 
 
 def hold_shards(tx: MemoryTransaction, worker_id: str, platform: str, count: int) -> HeldShards:
-    living = _gateways(tx) | {worker_id}
+    living, left = _gateways(tx) | {worker_id}, spared(tx, worker_id)
     holders = tx.data.shards.get(platform) or {}
-    if len(holders) != count and not living.intersection(holders.values()):
+    if len(holders) != count and not (living | left).intersection(holders.values()):
         holders = dict.fromkeys(range(count), "")
-    out = shared_out(holders, worker_id, living)
+    out = shared_out(holders, worker_id, living, left)
     changed = {**dict.fromkeys(out.taken, worker_id), **dict.fromkeys(out.given, "")}
     tx.data.shards.put(platform, {**holders, **changed})
     return HeldShards(len(holders), out.numbers)

@@ -105,6 +105,7 @@ class WorkerRow:
     lease_until: datetime | None
     """None for as long as its process lives."""
     profile: ProcessProfile
+    spares_until: datetime | None = None
 
     def alive(self, now: datetime) -> bool:
         return self.lease_until is None or self.lease_until > now

@@ -32,12 +32,27 @@ def enlist(
     tx.data.workers.put(worker_id, replace(known, lease_until=until))
 
 
-def renew(tx: MemoryTransaction, worker_id: str, *, lasts: timedelta) -> bool:
+def renew(
+    tx: MemoryTransaction,
+    worker_id: str,
+    *,
+    lasts: timedelta,
+    due: timedelta = timedelta(),
+    spares: timedelta = timedelta(),
+) -> bool:
     worker = tx.data.workers.get(worker_id)
     if worker is None:
         return False
-    tx.data.workers.put(worker_id, replace(worker, lease_until=tx.now + lasts))
+    spares_until = worker.spares_until if worker.alive(tx.now + due) else tx.now + spares
+    tx.data.workers.put(worker_id, replace(worker, lease_until=tx.now + lasts, spares_until=spares_until))
     return True
+
+
+def spared(tx: MemoryTransaction, worker_id: str) -> frozenset[str]:
+    """All workers while this one was late; else none."""
+    me = tx.data.workers.get(worker_id)
+    late = me and me.spares_until and me.spares_until > tx.now
+    return frozenset(worker.id for worker in tx.data.workers) if late else frozenset()
 
 
 def held(tx: MemoryTransaction, worker_id: str) -> frozenset[Lease]:
@@ -73,18 +88,11 @@ def load(tx: MemoryTransaction, worker_id: str) -> Load:
 
 
 def claim(
-    tx: MemoryTransaction,
-    worker_id: str,
-    *,
-    room: int,
-    but: Collection[str] = (),
-    spares: bool = False,
-    suspects: bool = True,
+    tx: MemoryTransaction, worker_id: str, *, room: int, but: Collection[str] = (), suspects: bool = True
 ) -> list[Lease]:
     if worker_id not in (hosts := _hosts(tx)):
         return []
-    if spares:
-        hosts = {worker.id for worker in tx.data.workers}
+    hosts |= spared(tx, worker_id)
     holders = _holders(tx, hosts)
     needed = sorted((s for s in _running(tx) if s.id not in but), key=lambda s: (s.created_at, s.id))
     mine = sorted((_lease(s) for s in needed if s.worker_id == worker_id), key=lambda lease: lease.session_id)

@@ -1,5 +1,6 @@
 """Who runs a session: one worker at a time, whatever their clocks say, and only the newest lease writes."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
@@ -340,20 +341,43 @@ async def test_a_whole_workspace_counts_toward_a_share(storage: Storage, clock: 
     assert [len(await claim(storage, worker, room=100)) for worker in "AB"] == [16, 8]
 
 
-async def test_who_spares_others_leaves_what_they_held(storage: Storage, clock: ManualClock) -> None:
-    """All lost their leases, as the database was away: whoever is back first is not the only one who lives."""
+LATE: Mapping[str, timedelta] = {
+    "lasts": timedelta(seconds=5),
+    "due": timedelta(seconds=2),
+    "spares": timedelta(seconds=4),
+}
+
+
+@pytest.mark.parametrize("after", [3.5, 6])
+async def test_who_renews_late_leaves_what_others_held(storage: Storage, clock: ManualClock, after: float) -> None:
+    """The database was away from all of them: whoever is back first is not the only one who lives."""
+    await enlist(storage, "B")
     for worker, workspace in (("A", "W1"), ("dismissed", "W2")):
-        await enlist(storage, worker)
+        await enlist(storage, worker, timedelta(seconds=3))
         await start_in(storage, workspace, f"s of {worker}")
         await claim(storage, worker)
-    clock.advance(6)
-    await enlist(storage, "B")
+    clock.advance(after)
     await start_in(storage, "W1", "t")
     await start_in(storage, "W3", "u")
     await storage.workers.dismiss("dismissed")
-    assert ids(await storage.workers.claim("B", room=10, spares=True)) == {"s of dismissed", "u"}
+    assert await storage.workers.renew("B", **LATE)
+    assert ids(await claim(storage, "B")) == {"s of dismissed", "u"}
     assert len(await storage.workers.held("A")) == 1
+    clock.advance(1.5)
+    assert await storage.workers.renew("B", **LATE), "in time, which does not end it"
+    assert await claim(storage, "B", but=("s of dismissed", "u")) == []
+    clock.advance(2.5)
     assert ids(await claim(storage, "B", but=("s of dismissed", "u"))) == {"s of A", "t"}
+
+
+async def test_who_renews_in_time_claims_at_once(storage: Storage, clock: ManualClock) -> None:
+    await enlist(storage, "A", timedelta(seconds=1))
+    await enlist(storage, "B")
+    await start(storage, "s")
+    await claim(storage, "A")
+    clock.advance(2.5)
+    assert await storage.workers.renew("B", **LATE)
+    assert ids(await claim(storage, "B")) == {"s"}
 
 
 async def test_who_is_alone_takes_all(storage: Storage) -> None:

@@ -1,6 +1,7 @@
 """Who receives which shard, and where something may have been missed. `A` and `B` are gateways."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -10,6 +11,7 @@ from bot.domain.sessions import EndReason
 from bot.ports.storage import Storage
 from bot.ports.storage.records import NewRow, ProcessProfile
 from bot.process_roles import ProcessRole
+from bot.testing.virtual_time import ManualClock
 from tests.contract.storage.seeds import OFTEN, accept, hosted, said
 
 WEB = ProcessProfile(roles=frozenset({ProcessRole.WEB}))
@@ -41,6 +43,18 @@ async def test_a_dead_gateways_shards_are_taken(storage: Storage) -> None:
     await held(storage, "A")
     await held(storage, "B")
     await storage.workers.dismiss("A")
+    assert await held(storage, "B") == [0, 1, 2, 3]
+
+
+async def test_who_renews_late_takes_no_shard_of_others(storage: Storage, clock: ManualClock) -> None:
+    """One that died long ago counts as nobody all the while."""
+    await begin(storage, "dead", "A", "B")
+    await storage.workers.renew("dead", lasts=timedelta())
+    assert [await held(storage, "A"), await held(storage, "B")] == [[0, 1], [2, 3]]
+    clock.advance(OFTEN.total_seconds() + 1)
+    assert await storage.workers.renew("B", lasts=OFTEN, spares=timedelta(seconds=4))
+    assert [await held(storage, "B"), (await storage.receiving.hold_shards("B", "discord", 1)).count] == [[2, 3], 4]
+    clock.advance(4)
     assert await held(storage, "B") == [0, 1, 2, 3]
 
 
