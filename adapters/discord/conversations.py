@@ -5,8 +5,9 @@ Discord delivers messages once, so what was said in a gap is looked up afterward
 
 import asyncio
 import contextlib
+import math
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import discord
@@ -40,6 +41,11 @@ LOOKUPS_AT_ONCE = 8
 
 LOOK_AGAIN_FIRST, LOOK_AGAIN_MOST = 5.0, 60.0
 """Seconds before what failed is tried again, at first and at most."""
+
+HELD_S: Final = 10.0
+"""Seconds, after a shard's session has begun, in which what is heard live waits for what was missed before it: one who wrote both is
+heard in order.
+"""
 
 Payload = Mapping[str, Any]
 
@@ -216,19 +222,43 @@ class Backfill:
         self._noted: dict[int, Mapping[ConversationRef, int]] = {}
         self._gaps: dict[ConversationRef, int] = {}
         self._due = asyncio.Event()
+        self._unknown: set[int] = set()
+        """Shards of which it is not known yet where there are gaps."""
+        self._held_until: dict[int, float] = {}
+        self._news = asyncio.Event()
 
     async def note(self, shard_id: int) -> None:
         """Up to where a shard's conversations were heard before its session begins: what is heard from then on does not tell of the gap.
 
         What could not be noted counts as it is known once the session has begun.
         """
+        self._unknown.add(shard_id)
+        self._held_until[shard_id] = math.inf
         with contextlib.suppress(StoreUnavailable):
             self._noted.setdefault(shard_id, await self._talks({shard_id}))
 
     def missed(self, shard_id: int) -> None:
         """What was said in a shard's conversations may not have been delivered."""
         self._shards.add(shard_id)
+        self._held_until[shard_id] = _now() + HELD_S
         self._due.set()
+
+    def given_up(self, shard_id: int) -> None:
+        """Another process receives it: what was noted for a session that did not begin here is of no use later."""
+        if shard_id not in self._shards:
+            self._noted.pop(shard_id, None)
+
+    async def caught_up(self, shard_id: int, place: ConversationRef) -> None:
+        """Until what was missed in a place of a shard has been heard, or for `HELD_S` seconds."""
+        until = min(self._held_until.get(shard_id, 0.0), _now() + HELD_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                while shard_id in self._unknown or place in self._gaps:
+                    await self._news.wait()
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
 
     async def run(self) -> None:
         """Look up until cancelled."""
@@ -255,6 +285,8 @@ class Backfill:
         noted = {place: newest for shard in shards for place, newest in self._noted.pop(shard, {}).items()}
         for place, newest in talks.items():
             self._gaps[place] = min(newest, noted.get(place, newest), self._gaps.get(place, newest))
+        self._unknown -= shards
+        self._tell()
         return True
 
     async def _look(self) -> bool:
@@ -275,14 +307,25 @@ class Backfill:
         except PlatformError as error:
             log.warning("what was said meanwhile is looked up later", reason=error.detail)
         else:
-            taken = [await self._hear(place, message) for message in missed]
-            if all(taken) and self._gaps.get(place) == newest:
+            if await self._hear_all(place, missed) and self._gaps.get(place) == newest:
                 del self._gaps[place]
+        self._tell()
+
+    async def _hear_all(self, place: ConversationRef, missed: Sequence[Payload]) -> bool:
+        """In order: what follows one that was not taken waits with it."""
+        for message in missed:
+            if not await self._hear(place, message):
+                return False
+        return True
 
     async def _said_since(self, place: ConversationRef, newest: int) -> list[Payload]:
         path = "/channels/{channel_id}/messages?limit={limit}"
         found = await self._rest.call(Route("GET", path, channel_id=target(place), limit=CATCH_UP))
         return [message for message in reversed(found) if int(message["id"]) > newest]
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 KNOWN_FOR_S: Final = 60.0
@@ -310,7 +353,7 @@ class ChannelLookups:
 
     async def look_up(self, place: ConversationRef) -> Channel:
         """Never raises: what Discord does not tell within a second, or not whole, is not known."""
-        now = asyncio.get_running_loop().time()
+        now = _now()
         found, until = self._known.get(place, (None, 0.0))
         if found and now < until:
             return found

@@ -54,6 +54,10 @@ class GatewayEvents(Protocol):
 
     async def connected(self, shard_id: int) -> None: ...
 
+    async def given_up(self, shard_id: int) -> None:
+        """Another process receives it from now on."""
+        ...
+
     async def interaction(self, interaction: discord.Interaction) -> None: ...
 
     async def message(self, message: discord.Message) -> None: ...
@@ -193,6 +197,7 @@ class AvatarClient(discord.AutoShardedClient):
             shard = self.get_shard(number)
             if shard and not shard.is_closed():
                 await shard.disconnect()
+            await self._events.given_up(number)
         for number in self.shard_ids:
             if number not in self._launching:
                 launch = self.launch_shard(DiscordWebSocket.DEFAULT_GATEWAY, number)

@@ -134,10 +134,17 @@ class DiscordInboundHandler:
 
 
 class MessageEvents:
-    """`own_id` is asked for anew: it is known only once we are logged in."""
+    """`own_id` is asked for anew: it is known only once we are logged in. `caught_up` returns once what was said before in a place is heard."""
 
-    def __init__(self, handler: DiscordInboundHandler, places: Places, own_id: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        handler: DiscordInboundHandler,
+        places: Places,
+        own_id: Callable[[], int],
+        caught_up: Callable[[ConversationRef], Awaitable[None]],
+    ) -> None:
         self._handler = handler
+        self._caught_up = caught_up
         self._places = places
         self._own_id = own_id
 
@@ -154,6 +161,8 @@ class MessageEvents:
         place = await self._place_of(_guild_id(message), message.channel.id)
         if place is None:
             return True
+        if not late:
+            await self._caught_up(place)
         inbound = self._inbound(message, place, words, addressed=addressed)
         if addressed and not late and (verb := forms.asked_for(words, self._handler.catalogue)):
             await self._handler.offer_form(inbound, verb)

@@ -102,7 +102,7 @@ class DiscordPlatform(DiscordPublisher):
         super().__init__(rest, replies, conversations, clock, settings)
         handler = DiscordInboundHandler(core, replies, conversations, catalogue)
         self._places = Places(rest, self._guild)
-        self._messages = MessageEvents(handler, self._places, self._own_id)
+        self._messages = MessageEvents(handler, self._places, self._own_id, self._caught_up)
         self._interactions = DiscordInteractions(handler, settings.conversation)
         self._backfill = Backfill(rest, self._talks, self._hear_missed, self._gone, backfill_again_s)
         self._commands = CommandSync(
@@ -200,6 +200,9 @@ class DiscordPlatform(DiscordPublisher):
     async def connecting(self, shard_id: int) -> None:
         await self._backfill.note(shard_id)
 
+    async def given_up(self, shard_id: int) -> None:
+        self._backfill.given_up(shard_id)
+
     async def connected(self, shard_id: int) -> None:
         """A new session of a shard: what was said since the last one is lost, unless we look."""
         self._backfill.missed(shard_id)
@@ -284,6 +287,9 @@ class DiscordPlatform(DiscordPublisher):
         found = await self._core.talks(PLATFORM)
         here = {place: int(last) for place, last in found.items() if self._shard_of(place) in shards}
         return {place: max(last, self._conversations.newest(place)) for place, last in here.items()}
+
+    async def _caught_up(self, place: ConversationRef) -> None:
+        await self._backfill.caught_up(self._shard_of(place), place)
 
     def _shard_of(self, place: ConversationRef) -> int:
         return 0 if is_direct(place) or not self._client else self._client.shard_of(int(place.workspace_id))

@@ -15,7 +15,7 @@ from bot.domain.conversations import Channel, Person, Reply, ReplyTo
 from bot.domain.errors import PlatformError, StoreUnavailable
 from bot.ports.processes import HeldShards
 from tests.contract.platform.cards import CARD
-from tests.integration.discord.fake import ANN, BOT, CHANNEL, GUILD, FakeDiscord
+from tests.integration.discord.fake import ANN, BOT, CHANNEL, GUILD, Answer, FakeDiscord
 from tests.integration.discord.fake.payloads import guild
 from tests.integration.discord.wire import PLACE, Wire, running
 from tests.patience import HANG_S, until
@@ -96,17 +96,35 @@ async def test_a_dead_process_shard_is_received_with_what_was_missed(discord: Fa
         assert discord.closed == []
 
 
-async def test_what_is_heard_before_looking_hides_nothing_that_was_missed(discord: FakeDiscord) -> None:
+async def test_what_was_missed_is_heard_before_what_follows(discord: FakeDiscord) -> None:
     share = Share(frozenset({OTHER}))
     async with running(Wire(discord, receivers=share)) as wire:
         wire.core.talked[PLACE] = discord.message("Heard by the one that died")["id"]
         discord.message("Heard by nobody")
+        discord.next_answers("GET /channels/.*/messages", Answer(503))
 
         share.numbers = frozenset({SHARD, OTHER})
         await discord.until(lambda: discord.welcomed == 2)
         await wire.write("Heard as it was said")
 
-        assert set(await wire.core.texts(2)) == {"Heard by nobody", "Heard as it was said"}
+        assert (await wire.core.texts(2))[:2] == ["Heard by nobody", "Heard as it was said"]
+
+
+async def test_what_was_noted_before_a_shard_was_given_up_is_forgotten(discord: FakeDiscord) -> None:
+    share = Share(frozenset({SHARD, OTHER}))
+    async with running(Wire(discord, receivers=share)) as wire:
+        await discord.until(lambda: discord.welcomed == 2)
+        wire.core.talked[PLACE] = discord.message("Heard before")["id"]
+        await wire.platform.connecting(SHARD)  # and never connected: it is another's
+        share.numbers = frozenset({OTHER})
+        await discord.until(lambda: len(discord.closed) == 1)
+
+        wire.core.talked[PLACE] = discord.message("Heard by the other")["id"]
+        discord.message("Heard by nobody")
+        await wire.platform.connecting(SHARD)
+        await wire.platform.connected(SHARD)
+
+        assert await wire.core.texts(1) == ["Heard by nobody"]
 
 
 async def test_a_shard_that_is_anothers_now_is_given_up(discord: FakeDiscord) -> None:
