@@ -110,7 +110,7 @@ async def test_what_was_missed_is_heard_before_what_follows(discord: FakeDiscord
         assert (await wire.core.texts(2))[:2] == ["Heard by nobody", "Heard as it was said"]
 
 
-async def test_what_was_noted_before_a_shard_was_given_up_is_forgotten(discord: FakeDiscord) -> None:
+async def test_what_was_noted_of_a_given_up_shard_is_forgotten(discord: FakeDiscord) -> None:
     share = Share(frozenset({SHARD, OTHER}))
     async with running(Wire(discord, receivers=share)) as wire:
         await discord.until(lambda: discord.welcomed == 2)
