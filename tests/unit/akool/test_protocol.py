@@ -282,7 +282,7 @@ def test_nothing_that_comes_does_harm(fields: Json) -> None:
             assert mid.encode().decode() == mid
             assert idx >= 0
         case CommandAck(mid, cmd, _, msg):
-            assert (mid + cmd + msg).encode()
+            assert (mid + cmd + msg).encode().decode() == mid + cmd + msg
         case _:
             pass
 
@@ -313,9 +313,9 @@ def test_what_the_official_clients_show_whole_is_shown_whole(
 
 @pytest.mark.parametrize("numbering", NUMBERINGS)
 def test_an_answer_of_thousands_of_parts_is_whole(numbering: str) -> None:
-    reassembly, count = Reassembly(), 6_000
+    reassembly, count = Reassembly(), 2_000
     parts = [received(NUMBERINGS[numbering](n), f"{n} ") for n in range(count)]
     began = time.thread_time()
     shown = [utterance for n, part in enumerate(parts) for utterance in reassembly.take(part, 1 + n / 30)]
-    assert time.thread_time() - began < 3, "0.2 s when it was written"
+    assert time.thread_time() - began < 0.2, "0.03 s when it was written"
     assert shown[-1].text == "".join(f"{n} " for n in range(count))
