@@ -1,13 +1,12 @@
 """Files elsewhere on the internet: how large they are, and pictures, fetched by us, so that a page asks nobody but us for anything."""
 
 import asyncio
-import ssl
 from collections import OrderedDict
 
 import httpx
 
 from adapters.bounded import PLAIN, bounded
-from adapters.web.ssrf_guard import Lookups, PublicOnly, Resolve
+from adapters.web.ssrf_guard import Lookups, PublicOnly, Resolve, trusted
 from bot.domain.conversations import File
 from bot.domain.errors import NotPublic
 
@@ -29,7 +28,6 @@ class WebFiles:
     def __init__(self, resolve: Resolve | None = None, way: httpx.AsyncBaseTransport | None = None) -> None:
         self._resolve = resolve or Lookups()
         self._way = way
-        self._trust: ssl.SSLContext = httpx.create_ssl_context()
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def size(self, url: str) -> int | None:
@@ -45,7 +43,7 @@ class WebFiles:
 
     def _client(self) -> httpx.AsyncClient:
         """A new one for each file, so that no cookie of one place is shown to another."""
-        way = PublicOnly(self._way or httpx.AsyncHTTPTransport(verify=self._trust), self._resolve)
+        way = PublicOnly(self._way or httpx.AsyncHTTPTransport(verify=trusted()), self._resolve)
         return httpx.AsyncClient(
             transport=way,
             headers={"accept-encoding": "identity"},
@@ -93,7 +91,6 @@ class WebPictures:
         self._ours = f"{ours.rstrip('/')}/" if ours else ""
         self._resolve = resolve or Lookups()
         self._way = way
-        self._trust = httpx.create_ssl_context()
         self._kept: OrderedDict[str, File] = OrderedDict()
         self._turns = asyncio.Semaphore(PICTURES_AT_ONCE)
 
@@ -112,7 +109,7 @@ class WebPictures:
         return found
 
     def _client(self, url: str) -> httpx.AsyncClient:
-        way = self._way or httpx.AsyncHTTPTransport(verify=self._trust)
+        way = self._way or httpx.AsyncHTTPTransport(verify=trusted())
         if not (self._ours and url.startswith(self._ours)):
             way = PublicOnly(way, self._resolve)
         return httpx.AsyncClient(transport=way, timeout=PICTURE_WITHIN_S, trust_env=False)

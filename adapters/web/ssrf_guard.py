@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
+import ssl
 import threading
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 
 import httpx
 
@@ -16,6 +18,12 @@ Resolve = Callable[[str], Awaitable[Sequence[IpAddress]]]
 
 AT_ONCE = 2
 """Names that are looked up at the same time."""
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """Whom connections of this process believe. Reading the certificates takes 20 ms."""
+    return httpx.create_ssl_context()
 
 
 class Lookups:

@@ -11,7 +11,7 @@ from time import time
 
 import httpx
 
-from adapters.web.ssrf_guard import Lookups, PublicOnly, Resolve
+from adapters.web.ssrf_guard import Lookups, PublicOnly, Resolve, trusted
 from bot.domain.errors import NotPublic
 from bot.ports.storage.hooks import EventRecord, HookRecord
 from bot.ports.web import WebhookAnswer, WebhookUnreachable
@@ -40,7 +40,6 @@ class StandardWebhooks:
         self._resolve = resolve or Lookups(at_once=4)
         self._way = way
         self._now = now
-        self._trust = httpx.create_ssl_context()
 
     async def send(self, hook: HookRecord, event: EventRecord) -> WebhookAnswer:
         try:
@@ -65,7 +64,7 @@ class StandardWebhooks:
 
     def _client(self, url: str) -> httpx.AsyncClient:
         """A new one for each delivery: a connection that was kept would go where the name led before."""
-        way = self._way or httpx.AsyncHTTPTransport(verify=self._trust)
+        way = self._way or httpx.AsyncHTTPTransport(verify=trusted())
         if httpx.URL(url).host.casefold() not in self._inside:
             way = PublicOnly(way, self._resolve)
         return httpx.AsyncClient(transport=way, timeout=WITHIN_S, trust_env=False, headers={"user-agent": AGENT})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from math import ceil, log10
 from unicodedata import normalize
+from zlib import Z_RLE
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -46,7 +47,7 @@ def minutes_by_day(used: Sequence[UsedMinutes], first: date, days: int) -> bytes
     chart.bars(rows)
     chart.legend(list(rows))
     written = io.BytesIO()
-    picture.save(written, "PNG")
+    picture.save(written, "PNG", compress_type=Z_RLE)  # of flat areas: in half the time of the default, a tenth larger
     return written.getvalue()
 
 
