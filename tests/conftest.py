@@ -84,11 +84,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("engine", ["sqlite", "postgresql", "twice"], indirect=True)
 
 
-@pytest.fixture(autouse=True)
-def _leaves_nothing_running(request: pytest.FixtureRequest) -> None:
-    """Set up first, so torn down last: a task that outlives an async test and its fixtures fails it."""
-    if inspect.iscoroutinefunction(getattr(request, "function", None)):
-        request.getfixturevalue("_no_task_left")
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Every async test has `_no_task_left`, set up first, so torn down last: a task that outlives test and fixtures fails it. As an
+    autouse fixture it would cost all the other tests something too.
+    """
+    if (
+        isinstance(item, pytest.Function)
+        and inspect.iscoroutinefunction(item.function)
+        and "_no_task_left" not in item.fixturenames
+    ):
+        item.fixturenames.insert(0, "_no_task_left")
 
 
 @pytest.fixture

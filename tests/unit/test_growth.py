@@ -30,11 +30,11 @@ from bot.domain.posts import Speaker, TranscriptLine
 from bot.domain.sessions import Mode
 from bot.speech import sentences, speakable
 
-SHORT, LONG = 2_000, 8_000
+SHORT, LONG = 1_000, 4_000
 LEAST_GROWTH = 2.5**2
 """Four times the text takes four times the time; the square of it would take sixteen times."""
 
-QUICK_S = 0.002
+QUICK_S = 0.0005
 """What takes no longer for the longest text, or its part of that for a short one, needs no proof."""
 
 PROSE = ("", "Good morning, everybody. ", "")

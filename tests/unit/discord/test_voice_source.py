@@ -82,16 +82,16 @@ def test_what_was_interrupted_is_not_heard() -> None:
     assert {source.read() for _ in range(20)} == {OPUS_SILENCE}
 
 
-def test_ten_minutes_of_late_pieces_leave_no_gap() -> None:
+def test_three_minutes_of_late_pieces_leave_no_gap() -> None:
     """Each piece comes up to 55 ms late, in order: within the lead."""
     source, jitter = QueuedAudioSource(), random.Random(7)
     piece, arrivals, at = AudioFrame("1", 24_000, 1, 0, b"\1\0" * 480), [], 0.0
-    for number in range(30_000):
+    for number in range(9_000):
         at = max(at, number * FRAME_S + jitter.uniform(0, 0.055))
         arrivals.append(at)
     waiting = iter(arrivals)
     due = next(waiting, math.inf)
-    for number in range(30_000):
+    for number in range(9_000):
         while due <= number * FRAME_S + 0.01:
             source.put(piece)
             due = next(waiting, math.inf)

@@ -5,6 +5,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,6 +56,14 @@ def row(number: int, author: str) -> InboxRecord:
     )
 
 
+@cache
+def may_say(waiting: int, authors: int, waiting_of_person: int) -> bool:
+    """What the policy answers depends on nothing else here, and thousands ask it."""
+    return (
+        POLICY.may_say(Role.MEMBER, "Hi", waiting=waiting, authors=authors, waiting_of_person=waiting_of_person) is None
+    )
+
+
 def talk(said: Iterable[Said], until: float) -> list[Heard]:
     """What one avatar gets to say of that, admitted by the policy and taken in turns."""
     coming = deque(sorted(said, key=lambda each: each.at))
@@ -67,7 +76,7 @@ def talk(said: Iterable[Said], until: float) -> list[Heard]:
             free_at = max(free_at, each.at) if not waiting else free_at
             mine = queued[each.author]
             there = sum(map(bool, queued.values()))
-            if POLICY.may_say(Role.MEMBER, "Hi", waiting=len(waiting), authors=there, waiting_of_person=mine) is None:
+            if may_say(len(waiting), there, mine):
                 new = row(next(numbers), each.author)
                 waiting[new.id] = each, new
                 queued[each.author] += 1

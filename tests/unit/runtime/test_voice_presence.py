@@ -100,7 +100,7 @@ async def test_it_leaves_once_nobody_was_there_for_long(world: MemoryWorld) -> N
 @in_memory()
 async def test_listeners_keep_it_awake_and_an_empty_channel_does_not(world: MemoryWorld) -> None:
     voice = await joined(world)
-    await asyncio.sleep(30 * 60)
+    await asyncio.sleep(15 * 60)
     assert world.room.card.status is SessionStatus.LIVE
     voice.people("Lounge")
     await asyncio.sleep(10 * 60)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.simulator import Options
@@ -269,7 +269,6 @@ async def test_the_avatar_leaves_when_its_session_is_closed() -> None:
         assert akool.simulator.rooms.occupancy() == {}
 
 
-@settings(max_examples=100)
 @given(
     st.text(max_size=600) | st.text(st.characters(max_codepoint=31), max_size=600),
     st.sampled_from([5.0, 15.0, math.inf]),

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.simulator.dialogue import Persona
@@ -135,7 +135,6 @@ def test_it_asks_back_about_what_it_does_not_know() -> None:
     assert talk("Yesterday I built a birdhouse", persona=Persona("Otto"))[0] == "Tell me more about birdhouse."
 
 
-@settings(max_examples=200)
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=8))
 def test_answers_are_deterministic_and_never_empty(lines: list[str]) -> None:
     replies = talk(*lines)

@@ -186,7 +186,6 @@ def thrown(dice: Random, depth: int = 4) -> Any:
             return {"type": dice.choice(TYPES), "elements": below, dice.choice(KEYS): thrown(dice, depth - 1), **some}
 
 
-@settings(max_examples=150)
 @given(st.text(), st.randoms(use_true_random=True))
 def test_nothing_that_comes_in_breaks_it(text: str, dice: Random) -> None:
     for _ in range(10):
@@ -214,7 +213,6 @@ def test_a_hundred_thousand_commands(text: str) -> None:
     assert isinstance(command, Command) or command.sentence
 
 
-@settings(max_examples=150)
 @given(st.text(alphabet="abc <>@!#|*_~`&;:/"))
 def test_no_token_and_no_span_of_marks_takes_long(text: str) -> None:
     plain_words(text * 200, [], NAMES)
