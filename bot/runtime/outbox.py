@@ -20,7 +20,7 @@ from bot.tasks import rest
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY = 30.0
+LOOK_EVERY = 10.0
 """Seconds between two looks at what is due without a wakeup."""
 
 GIVE_UP = timedelta(hours=1)
@@ -29,14 +29,14 @@ GIVE_UP = timedelta(hours=1)
 AT_ONCE = 20
 """Replies that are claimed together."""
 
-CLAIMED_FOR = timedelta(seconds=60)
-"""For which nobody else tells what this process has claimed."""
-
-BEGUN_WITHIN = 20.0
+BEGUN_WITHIN = 5.0
 """Seconds after a claim in which the last of its replies may begin to be told."""
 
 TOLD_WITHIN = 30.0
 """Seconds that a reply may take."""
+
+CLAIMED_FOR = timedelta(seconds=BEGUN_WITHIN + TOLD_WITHIN + 5)
+"""For which nobody else tells what this process has claimed: whether what a dead one claimed has been told, nobody knows before."""
 
 WRITE_AGAIN = 0.5
 """Seconds between two tries to write down that somebody was told."""

@@ -22,7 +22,7 @@ from bot.domain.conversations import (
 from bot.domain.errors import PlaceGone, PlatformError, Throttled
 from bot.ports.storage.records import SAY, Conclusion, InboxOutcome, Lease, NewRow, ProcessProfile
 from bot.ports.storage.transactions import Settlement
-from bot.runtime.outbox import AT_ONCE, BEGUN_WITHIN, CLAIMED_FOR, GIVE_UP, LOOK_EVERY, Outbox
+from bot.runtime.outbox import AGAIN, AT_ONCE, BEGUN_WITHIN, CLAIMED_FOR, GIVE_UP, LOOK_EVERY, Outbox
 from bot.storage.memory import MemoryStorage
 from bot.testing.chat import ANN, CHANNEL, FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
@@ -219,7 +219,7 @@ def test_whoever_could_not_be_told_is_told_later(play: Callable[[Story], None], 
         async with application_client.telling():
             await application_client.owe("Sorry.")
             await application_client.owe("And you.", BEN)
-            await asyncio.sleep(1.5 * LOOK_EVERY)
+            await asyncio.sleep(AGAIN.total_seconds() + LOOK_EVERY)
         assert sorted(application_client.room.replies) == [("ann", "Sorry."), ("ben", "And you.")]
 
     play(story)
