@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 from bot.domain.conversations import Command, Membership, Person
 from bot.domain.sessions import SessionStatus
 from bot.ports.grants import Scope
-from tests.browser.conftest import Opens, becomes
+from tests.browser.conftest import BROWSER, Opens, becomes
 from tests.browser.session_fixture import SESSION, ScriptedCore
 from tests.patience import until
 
@@ -84,6 +84,20 @@ async def test_the_picture_fills_the_screen_with_its_disclosure(core: ScriptedCo
         await expect(page.locator("#disclosure")).to_be_visible()
         await page.locator("#full").click()
         await becomes(page, "!document.fullscreenElement")
+
+
+async def test_the_picture_goes_into_a_corner_and_comes_back(core: ScriptedCore, window: Opens) -> None:
+    async with watching(core, window) as page:
+        if BROWSER == "firefox":  # only its user may, by a button of its own
+            await expect(page.locator("#inset")).to_be_hidden()
+            return
+        await page.locator("#inset").click()
+        await becomes(page, "document.pictureInPictureElement?.videoWidth > 0")
+        inset = await page.evaluate_handle("() => document.pictureInPictureElement")
+        await page.wait_for_function("(video) => video.currentTime > 0.2", arg=inset)
+        await page.locator("#inset").click()
+        await becomes(page, "!document.pictureInPictureElement")
+        await page.wait_for_function("(video) => video.srcObject === null", arg=inset)
 
 
 async def test_a_quiet_sign_says_how_good_the_connection_is(core: ScriptedCore, window: Opens) -> None:
