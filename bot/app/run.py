@@ -30,7 +30,7 @@ from bot.app.wiring import (
     sole_process,
 )
 from bot.clock import SystemClock
-from bot.commands.policy import Limits, Policy
+from bot.commands.policy import Policy
 from bot.domain.errors import SettingsError
 from bot.ports.chat import HttpMount
 from bot.ports.storage.records import ProcessProfile
@@ -154,7 +154,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
 def _serve(service: Service, settings: Settings, kept: int) -> contextlib.AbstractAsyncContextManager[int]:
     """What people and programs reach. So many connections are `kept` for other processes."""
     token = settings.metrics_token.get_secret_value() if settings.metrics_token else ""
-    mounts = [*service.mounts(), *_status_page(service, settings)]
+    mounts = [*service.mounts(), *status_page(service, settings)]
     app = create_app(service.services.metrics, service.readiness(), mounts, token)
     bounds = Bounds(most_open=most_connections() - kept)
     return serve(app, settings.host, settings.port, proxies=settings.proxies, bounds=bounds, draining=service.draining)
@@ -168,13 +168,6 @@ async def _serve_links(service: Service, settings: Settings) -> AsyncIterator[in
     bounds = Bounds(message_bytes=UP_BYTES, most_open=most_connections() // 4)
     async with serve(service.link_server, host.strip("[]"), int(port), bounds=bounds, setting="AVATARBOT_INTERNAL"):
         yield bounds.most_open
-
-
-def _status_page(service: Service, settings: Settings) -> list[HttpMount]:
-    """For operators, where they chose a token and this process serves pages."""
-    if settings.status_token is None or ProcessRole.WEB not in settings.roles_played:
-        return []
-    return [status_page(service, settings.limits, settings.status_token.get_secret_value())]
 
 
 def _page(settings: Settings, retention: timedelta) -> PlaygroundSettings:
@@ -245,14 +238,16 @@ def _own_address() -> str:
             return "127.0.0.1"
 
 
-def status_page(service: Service, limits: Limits, token: str) -> HttpMount:
-    """For who has the token, from now on: the process counts as begun."""
+def status_page(service: Service, settings: Settings) -> list[HttpMount]:
+    """For operators, where they chose a token, of a process of any role: from now on it counts as begun."""
+    if settings.status_token is None:
+        return []
     services, since = service.services, service.services.clock.now()
 
     async def of_all() -> Overview:
-        return await overview(services.storage, limits, services.clock.now())
+        return await overview(services.storage, settings.limits, services.clock.now())
 
     async def of_this() -> ProcessStatus:
         return await process_status(services.metrics, service.readiness(), services.provider.name, since)
 
-    return status_mount(token, of_all, of_this)
+    return [status_mount(settings.status_token.get_secret_value(), of_all, of_this)]

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
+from pydantic import SecretStr
 
 from bot.app.demo import demo_parts
 from bot.app.run import status_page
 from bot.app.service import Service
-from bot.commands.policy import Limits
+from bot.settings import Settings, load
 from bot.telemetry import RECENT
 from bot.testing.chat import FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
@@ -32,7 +33,8 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
         parts = await stack.enter_async_context(demo_parts(tmp_path))
         service, chat = Service(parts), FakeChat()
         service.add(FakeChatPlatform(chat, service.core))
-        mounts = [*service.mounts(), status_page(service, Limits(), TOKEN)]
+        settings = load(Settings, None).model_copy(update={"status_token": SecretStr(TOKEN)})
+        mounts = [*service.mounts(), *status_page(service, settings)]
         app = create_app(service.services.metrics, service.readiness(), mounts)
         port = await stack.enter_async_context(serve(app, "127.0.0.1", 0))
         await stack.enter_async_context(service.running())

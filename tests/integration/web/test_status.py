@@ -18,7 +18,7 @@ from bot.app.run import status_page
 from bot.app.status import NO_ANSWER, NOT_TAKEN, OTHER_VERSION, ServiceAnswer, asked, screen
 from bot.commands.policy import Limits
 from bot.domain.errors import StoreUnavailable
-from bot.process_roles import ALL_ROLES
+from bot.process_roles import ALL_ROLES, ProcessRole
 from bot.queries.overview import overview
 from bot.settings import Settings, load
 from bot.telemetry import KEPT, RECENT, RecentProblems
@@ -32,11 +32,13 @@ WORDS = "Nobody else should read this."
 
 
 @contextlib.asynccontextmanager
-async def pages(world: MemoryWorld, token: str = TOKEN) -> AsyncIterator[httpx.AsyncClient]:
+async def pages(
+    world: MemoryWorld, token: str = TOKEN, roles: frozenset[ProcessRole] = ALL_ROLES
+) -> AsyncIterator[httpx.AsyncClient]:
     service = world.service
-    app = create_app(
-        service.services.metrics, service.readiness(), [*service.mounts(), status_page(service, Limits(), TOKEN)]
-    )
+    settings = load(Settings, None).model_copy(update={"status_token": SecretStr(TOKEN), "roles": roles})
+    mounts = [*service.mounts(), *status_page(service, settings)]
+    app = create_app(service.services.metrics, service.readiness(), mounts)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     headers = {"authorization": f"Bearer {token}"} if token else {}
     async with httpx.AsyncClient(transport=transport, base_url="http://avatarbot.test", headers=headers) as http:
@@ -64,6 +66,12 @@ async def test_who_has_the_token_sees_how_it_goes(world: MemoryWorld) -> None:
     waits = {wait["what"]: wait for wait in shown["process"]["waits"]}
     assert waits["From a start to live"]["count"] == 1
     assert waits["From a start to live"]["half"] <= waits["From a start to live"]["most"]
+
+
+@in_memory()
+async def test_a_process_without_pages_says_how_it_does(world: MemoryWorld) -> None:
+    async with pages(world, roles=frozenset({ProcessRole.WORKER})) as http:
+        assert (await http.get("/status/now")).json()["process"]["reasons"] == {}
 
 
 @pytest.mark.parametrize("token", ["", "another", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "é" * 20])
