@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import discord
 import structlog
@@ -29,15 +30,15 @@ from bot.domain.conversations import (
     Refused,
     Reply,
 )
-from bot.domain.errors import IN_DOUBT, PlatformError, StoreUnavailable
+from bot.domain.errors import IN_DOUBT, BeingAnswered, PlatformError, StoreUnavailable
 from bot.ports.chat import CoreApi, Give
 
 log = structlog.get_logger(__name__)
 
 NOT_TAKEN = "That was not taken just now. Please try again."
-TAKEN_BEFORE = "I have that already."
 
-UNTAKEN = frozenset({Refused(NOT_TAKEN), Refused(IN_DOUBT)})
+UNTAKEN: Final = frozenset({Refused(NOT_TAKEN), Refused(IN_DOUBT), Duplicate(over=False)})
+"""Looked up, it is heard again."""
 
 SPOKEN = frozenset({discord.MessageType.default, discord.MessageType.reply})
 """Kinds of messages that a person wrote; the others are notices of Discord's."""
@@ -54,6 +55,8 @@ class DiscordInboundHandler:
         """Commit. What was not taken, or may not have been, is refused with a sentence that says so."""
         try:
             return await self.core.accept(inbound)
+        except BeingAnswered:
+            return Duplicate(over=False)
         except StoreUnavailable as error:
             log.warning("something was not taken", reason=error.detail)
             return Refused(error.told(NOT_TAKEN))
@@ -63,16 +66,14 @@ class DiscordInboundHandler:
         await self.accept(inbound)
 
     async def settle_command(self, inbound: Inbound, outcome: Outcome) -> None:
-        """Somebody waits for an answer and gets one; of what was accepted the core tells itself."""
+        """Somebody waits for an answer and gets one, once; of what was accepted the core tells itself."""
         match outcome:
-            case Accepted():
+            case Accepted() | Duplicate():
                 pass
             case Question():
                 await self._once(inbound, partial(self._answer, inbound))
             case Refused(sentence) | NoSession(sentence):
                 await self.tell(inbound, Reply(sentence))
-            case Duplicate():
-                await self.tell(inbound, Reply(TAKEN_BEFORE))
 
     async def settle_message(self, inbound: Inbound, outcome: Outcome, *, addressed: bool) -> None:
         """People write a lot that is not for us: without a session only who addressed us is told so."""

@@ -55,6 +55,9 @@ RESHARD = (
     "Discord wants this bot divided into more shards than it was at the last start. Stop all processes with the role gateway, "
     "then start them: they ask Discord anew."
 )
+ANOTHER_BOT = (
+    "DISCORD_TOKEN is of another bot than this database: servers that removed that bot meanwhile are not looked for"
+)
 _FOR_THE_OPERATOR = {
     4004: BAD_TOKEN,
     4010: RESHARD,
@@ -87,6 +90,7 @@ class DiscordPlatform(DiscordPublisher):
         commands_again_s: float = command_sync.AGAIN_FIRST,
     ) -> None:
         self._settings = settings
+        self._vault = vault
         self._connectedness = Connectedness(clock)
         self._core = core
         self._connector = connector
@@ -211,13 +215,23 @@ class DiscordPlatform(DiscordPublisher):
     async def _leave_behind(self, shard_id: int) -> None:
         """Servers that it was removed from while nobody listened, and whose accounts are still kept."""
         try:
-            kept = await self._core.own_accounts(PLATFORM)
+            kept = await self._core.own_accounts(PLATFORM) if await self._is_of_this_bot() else ()
         except StoreUnavailable as error:
             log.warning("servers that were left are looked for with the next connection", reason=error.detail)
             return
         for place in map(server, kept):
             if not is_direct(place) and self._shard_of(place) == shard_id:
                 await self._leave_if_gone(int(place.workspace_id))
+
+    async def _is_of_this_bot(self) -> bool:
+        """Whether what the database keeps is of servers that this bot was in: another bot is in none of them, and was removed from none."""
+        own, where = str(self._own_id()).encode(), (PLATFORM, "", "bot")
+        first = await self._vault.get(*where)
+        if first is None:
+            await self._vault.put(*where, own)
+        elif first != own:
+            log.warning(ANOTHER_BOT, bot=self._own_id(), database_of=first.decode())
+        return first in {None, own}
 
     async def _leave_if_gone(self, guild_id: int) -> None:
         try:

@@ -32,6 +32,10 @@ class StoreBusy(StoreAway):
     """The storage is there and did not come to an end of this in time. Another try may, unless it is this that always takes too long."""
 
 
+class BeingAnswered(StoreUnavailable):
+    """Not taken: another delivery of the same is being answered, by whoever may still die of it."""
+
+
 IN_DOUBT = "That may not have been taken. Please look before you do it again."
 
 

@@ -27,7 +27,7 @@ from bot.domain.conversations import (
     Refused,
     Reply,
 )
-from bot.domain.errors import AvatarbotError, ProviderError, StoreUnavailable
+from bot.domain.errors import AvatarbotError, BeingAnswered, ProviderError
 from bot.domain.sessions import EndReason
 from bot.ingress.answering import Answering
 from bot.ingress.inbox import NOT_TAKEN, Inbox
@@ -93,7 +93,7 @@ class Gateway:
             if outcome != Duplicate(over=False):
                 return outcome
             await asyncio.sleep(LOOK_AGAIN)
-        raise StoreUnavailable(NOT_TAKEN, "another delivery of the same is being answered")
+        raise BeingAnswered(NOT_TAKEN, "another delivery of the same is being answered")
 
     async def _first_told(self, inbound: Inbound, session_id: str) -> bool:
         """Each person is told once that a session has ended, also where another process takes in what they write next."""

@@ -223,7 +223,7 @@ class CoreApi(Protocol):
 
     async def accept(self, inbound: Inbound) -> Outcome:
         """Commit what came in, within 2 s. Raises `StoreUnavailable` when it was not taken: let the platform deliver again, or
-        say what `told` answers, as it may be in doubt. Raised too while another delivery of the same is being answered, for 1.5 s or longer.
+        say what `told` answers, as it may be in doubt. `BeingAnswered` while another delivery of the same is, for 1.5 s or longer.
         """
         ...
 

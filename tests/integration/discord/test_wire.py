@@ -7,7 +7,8 @@ import pytest
 
 from adapters.discord.conversations import server
 from bot.domain.conversations import Inbound, Link, MessageDeleted, MessageEdited, Outcome, Question, Refused, Reply
-from bot.domain.errors import MessageGone, PlaceGone, PlatformError, StoreUnavailable, Throttled
+from bot.domain.errors import BeingAnswered, MessageGone, PlaceGone, PlatformError, StoreUnavailable, Throttled
+from bot.testing import FakeSecretVault
 from tests.contract.platform.cards import CARD, LIVE, final, growing
 from tests.integration.discord.fake import (
     ANN,
@@ -156,6 +157,21 @@ async def test_a_message_that_comes_twice_is_answered_once(wire: Wire, outcome: 
     await wire.discord.until(lambda: "Too long." in told(wire))
 
     assert sum(text.startswith("Ten messages wait already.") for text in told(wire)) == 1
+
+
+@pytest.mark.parametrize("event", ["MESSAGE_CREATE", "INTERACTION_CREATE"])
+async def test_what_another_process_answers_is_not_told_beside(wire: Wire, event: str) -> None:
+    """By a look-up that overlaps, or where a shard is received twice for a moment."""
+    wire.core.fault = BeingAnswered("Another delivery of the same is being answered.")
+    asked = command("status") if event == "INTERACTION_CREATE" else wire.discord.message(f"<@{USER['id']}> status?")
+    await wire.discord.dispatch(event, asked)
+    await wire.until(lambda: wire.core.fault is None)
+    wire.core.outcome = Refused("Too long.")
+    await wire.discord.dispatch("MESSAGE_CREATE", wire.discord.message("And you?"))
+    await wire.discord.until(lambda: told(wire))
+
+    assert told(wire) == ["Too long."]
+    assert wire.discord.made("(PATCH|POST) /webhooks/.*") == []
 
 
 async def test_a_command_is_acknowledged_before_it_is_answered(wire: Wire) -> None:
@@ -331,6 +347,18 @@ async def test_a_server_that_removed_us_while_away_is_left(wire: Wire) -> None:
     await wire.platform.connected(0)
 
     assert wire.core.gone == [server(removed)]
+
+
+async def test_another_bots_servers_are_not_left(discord: FakeDiscord) -> None:
+    """It is in none of them, which is no reason to forget their keys."""
+    vault = FakeSecretVault()
+    await vault.put("discord", "", "bot", b"900000000000000009")
+    async with running(Wire(discord, vault=vault)) as wire:
+        wire.core.accounts = frozenset({"820000000000000009"})
+
+        await wire.platform.connected(0)
+
+        assert wire.core.gone == []
 
 
 async def test_a_thread_deleted_while_away_is_left(wire: Wire) -> None:
