@@ -80,8 +80,13 @@ class SessionRunner:
 
     @property
     def on_probation(self) -> bool:
-        """Whether this process may die of it yet, as others may have; which is not known before its row was read."""
-        return self._context is None or self._context.session.deaths > 0
+        """Whether this process may die of it yet, as others may have; which is not known before its row was read. Closing it takes long
+        where the provider does not answer.
+        """
+        if self._context is None:
+            return True
+        session = self._context.session
+        return session.deaths > 0 and session.status is not SessionStatus.STOPPING
 
     @property
     def quiet(self) -> bool:

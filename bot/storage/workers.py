@@ -213,6 +213,7 @@ def claim(
     if len(found) == len(mine) or len(mine) >= room:
         return kept
     _lock_claims(tx)
+    given["suspects"] = suspects and not mine
     return [*kept, *_taken(tx, worker_id, _chosen(tx, given, room - len(mine)))]
 
 

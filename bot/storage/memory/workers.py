@@ -102,7 +102,7 @@ def claim(
         if s.worker_id not in hosts and holders.get(_workspace(s), worker_id) == worker_id
     ]
     free.sort(key=lambda session: (session.suspect, not session.own))
-    takes = chosen(free[: max(0, room - len(mine))], load(tx, worker_id), suspects=suspects)
+    takes = chosen(free[: max(0, room - len(mine))], load(tx, worker_id), suspects=suspects and not mine)
     return [*mine, *(_claimed(tx, id_, worker_id) for id_ in takes)]
 
 

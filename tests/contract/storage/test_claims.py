@@ -260,6 +260,7 @@ async def test_suspects_are_claimed_one_by_one_and_last(storage: Storage, clock:
     await enlist(storage, "F")
     assert [lease.session_id for lease in await claim(storage, "F")] == ["new"]
     assert await storage.workers.claim("F", room=9, but=["new"], suspects=False) == []
+    assert [lease.session_id for lease in await claim(storage, "F")] == ["new"], "as where it never heard of its claim"
     (first,) = await claim(storage, "F", but=("new",))
     (second,) = await claim(storage, "F", but=("new", first.session_id))
     assert {first.session_id, second.session_id} == {"s", "t"}

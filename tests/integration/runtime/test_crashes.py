@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
+from adapters.simulator.faults import Fault
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import PlatformError
 from bot.domain.sessions import EndReason, SessionStatus
@@ -11,7 +12,7 @@ from bot.ports.storage.records import Lease
 from bot.runtime.lifecycle import SURVIVED
 from bot.runtime.session_runner import MOST_DEATHS
 from bot.runtime.status_card import ENDINGS
-from bot.testing.chat import FakeChat
+from bot.testing.chat import CHANNEL, FakeChat
 from tests.world_fixture import Stack, on_stack
 
 
@@ -156,6 +157,25 @@ async def test_who_ran_beside_what_kills_is_kept(stack: Stack) -> None:
         await stack.until(lambda: killer in ended_cards(stack))
         await stack.until(lambda: service.worker.hosted == len(innocents))
         assert ended_cards(stack) == {killer: ENDINGS[EndReason.ERROR]}
+
+
+@on_stack()
+async def test_who_is_only_being_closed_keeps_no_suspect_waiting(stack: Stack) -> None:
+    async with stack.serving():
+        for number in range(2):
+            await stack.room.command("start", CHANNEL.in_thread(f"t{number}"))
+            await stack.until(lambda: len(stack.room.cards) > number)  # noqa: B023 - within the loop
+            await stack.live()
+        stack.crash()
+    for _ in range(MOST_DEATHS - 2):
+        async with stack.serving() as service:
+            await stack.until(lambda: service.worker.hosted == 2)
+            stack.crash()
+    async with stack.serving() as service:
+        await stack.until(lambda: service.worker.hosted == 1)
+        stack.simulator.faults.queue("session/close", *[Fault(status=500)] * 100)
+        await stack.room.command("stop", CHANNEL.in_thread("t0"))
+        await stack.until(lambda: service.worker.hosted == 2, 20)
 
 
 def ended_cards(stack: Stack) -> dict[str, str]:
