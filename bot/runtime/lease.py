@@ -26,7 +26,7 @@ DUE = LEASE - 2 * timedelta(seconds=RENEW_EVERY)
 """What is left of it at the least where the database was there all the time."""
 
 OTHERS_LATE = timedelta(seconds=4)
-"""For how long after a late renewal others may still renew theirs: the database was away from all, and a try to connect lasts up to 3 s."""
+"""For how long after a late renewal, or a start, others may still renew theirs: the database was away, and a try to connect lasts up to 3 s."""
 
 ENLIST_AGAIN = 1.0
 """Seconds between two tries to have one."""
@@ -64,7 +64,7 @@ class WorkerLease:
         """Have a lease under a new id; what was held under the last one can be claimed at once. Raises `StoreUnavailable`."""
         before, self.id, began = self.id, new_id(), _elapsed()
         lasts = None if self._alone else LEASE
-        await self._workers.enlist(self.id, self._profile, lasts=lasts, instead_of=before)
+        await self._workers.enlist(self.id, self._profile, lasts=lasts, instead_of=before, spares=OTHERS_LATE)
         self._until = math.inf if self._alone else began + LEASE.total_seconds()
         self.known = True
         self.enlisted.set()

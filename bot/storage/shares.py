@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.ports.storage.coordination import Load
 from bot.ports.storage.transactions import WorkspaceKey
@@ -35,6 +36,16 @@ def _chosen(free: Sequence[FreeSession], load: Load) -> list[str]:
             mine.add(session.workspace)
             hosted += sizes[session.workspace]
     return [session.id for session in free if session.workspace in mine]
+
+
+TOGETHER = timedelta(seconds=2)
+"""Leases that are renewed every 1.5 s end so close to each other where the database is away."""
+
+
+def ended_together(over_for: Sequence[timedelta]) -> bool:
+    """Whether all leases are over, and the last of them ended together with others. Below zero is one that lasts."""
+    last = min(over_for, default=timedelta())
+    return last >= timedelta() and sum(each - last <= TOGETHER for each in over_for) > 1
 
 
 @dataclass(frozen=True, slots=True)

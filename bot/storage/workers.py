@@ -26,7 +26,7 @@ from bot.ports.storage.coordination import SUSPECT_AFTER, Load
 from bot.ports.storage.records import Lease, LivingProcess, Placement, ProcessProfile
 from bot.process_roles import ALL_ROLES, roles_named
 from bot.storage.sessions import AT_REST
-from bot.storage.shares import FreeSession, chosen
+from bot.storage.shares import FreeSession, chosen, ended_together
 from bot.storage.statements import NOW, Prepared, SqlTransaction, lasting, one_of
 from bot.storage.tables import inbox, jobs, sessions, workers
 
@@ -46,7 +46,13 @@ def _ran(tx: SqlTransaction, statement: Any) -> Any:
 
 
 def enlist(
-    tx: SqlTransaction, worker_id: str, profile: ProcessProfile, *, lasts: timedelta | None, instead_of: str = ""
+    tx: SqlTransaction,
+    worker_id: str,
+    profile: ProcessProfile,
+    *,
+    lasts: timedelta | None,
+    instead_of: str = "",
+    spares: timedelta = timedelta(),
 ) -> None:
     gone = or_(workers.c.id == instead_of, _UNTIL + lasting(KEPT) <= NOW) if lasts else workers.c.id != worker_id
     _ran(tx, delete(workers).where(gone))
@@ -54,16 +60,24 @@ def enlist(
         tx.connection.execute(delete(jobs))
         tx.connection.execute(update(inbox).where(inbox.c.reply_due).values(told_by="", told_until=None))
     until = NOW + lasting(lasts) if lasts else literal(FOREVER, workers.c.lease_until.type)
+    late = ended_together(_over_for(tx, worker_id))
     written = insert(workers).values(
         id=worker_id,
         started_at=NOW,
         lease_until=until,
+        spares_until=NOW + lasting(spares if late else timedelta()),
         roles=" ".join(sorted(profile.roles)),
         rooms=profile.rooms,
         address=profile.address,
         version=profile.version,
     )
     _ran(tx, written.on_conflict_do_update(index_elements=["id"], set_={"lease_until": until}))
+
+
+def _over_for(tx: SqlTransaction, worker_id: str) -> list[timedelta]:
+    """Since when the leases of all others are over; below zero for one that lasts."""
+    ages = _ran(tx, select(NOW - _UNTIL).where(workers.c.id != worker_id)).scalars()
+    return [timedelta(microseconds=age) for age in ages]
 
 
 _LATE = NOW + bindparam("due", type_=BigInteger) > _UNTIL

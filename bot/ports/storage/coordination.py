@@ -118,10 +118,18 @@ class WorkerRepository(Protocol):
     """
 
     async def enlist(
-        self, worker_id: str, profile: ProcessProfile, *, lasts: timedelta | None, instead_of: str = ""
+        self,
+        worker_id: str,
+        profile: ProcessProfile,
+        *,
+        lasts: timedelta | None,
+        instead_of: str = "",
+        spares: timedelta = timedelta(),
     ) -> None:
         """A new lease, instead of an earlier one of the same process. One that `lasts` for ever is had by the only process there is: all
         other workers are known to be dead, and what they held can be claimed at once, their jobs and replies too.
+
+        Where the leases of several others ended together and nobody else lives, the database was away from them: for so long it `spares` them.
         """
         ...
 

@@ -3,21 +3,27 @@
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from bot.ports.storage.coordination import SUSPECT_AFTER, Load
 from bot.ports.storage.records import Lease, LivingProcess, Placement, ProcessProfile, SessionRecord
 from bot.ports.storage.transactions import WorkspaceKey
 from bot.storage.memory.rows import MemoryTransaction, WorkerRow
 from bot.storage.memory.sessions import AT_REST, update
-from bot.storage.shares import FreeSession, chosen
+from bot.storage.shares import FreeSession, chosen, ended_together
 
 KEPT = timedelta(days=1)
 """As long as a lease that nobody renews is kept."""
 
 
 def enlist(
-    tx: MemoryTransaction, worker_id: str, profile: ProcessProfile, *, lasts: timedelta | None, instead_of: str = ""
+    tx: MemoryTransaction,
+    worker_id: str,
+    profile: ProcessProfile,
+    *,
+    lasts: timedelta | None,
+    instead_of: str = "",
+    spares: timedelta = timedelta(),
 ) -> None:
     for worker in tx.data.workers:
         long_dead = worker.lease_until is not None and worker.lease_until + KEPT <= tx.now
@@ -28,7 +34,12 @@ def enlist(
     for row in [] if lasts else tx.data.inbox:
         tx.data.inbox.put(row.record.id, replace(row, told_by="", told_until=None))
     until = tx.now + lasts if lasts else None
-    known = tx.data.workers.get(worker_id) or WorkerRow(worker_id, tx.now, until, profile)
+    ends = [
+        worker.lease_until or datetime.max.replace(tzinfo=UTC) for worker in tx.data.workers if worker.id != worker_id
+    ]
+    late = ended_together([tx.now - end for end in ends])
+    added = WorkerRow(worker_id, tx.now, until, profile, tx.now + spares if late else None)
+    known = tx.data.workers.get(worker_id) or added
     tx.data.workers.put(worker_id, replace(known, lease_until=until))
 
 

@@ -371,6 +371,36 @@ async def test_who_renews_late_leaves_what_others_held(storage: Storage, clock: 
     assert ids(await claim(storage, "B", but=("s of dismissed", "u"))) == {"s of A", "t"}
 
 
+@pytest.mark.parametrize(("apart", "taken"), [(1.0, set()), (60.0, {"s of A", "s of B"})])
+async def test_who_starts_after_an_outage_leaves_what_others_held(
+    storage: Storage, clock: ManualClock, apart: float, taken: set[str]
+) -> None:
+    for worker, workspace in (("A", "W1"), ("B", "W2")):
+        await enlist(storage, worker)
+        await start_in(storage, workspace, f"s of {worker}")
+        await claim(storage, worker)
+        clock.advance(apart)
+    clock.advance(6)
+    await storage.workers.enlist("C", ProcessProfile(), lasts=LIFE, spares=timedelta(seconds=4))
+    assert ids(await claim(storage, "C")) == taken
+    clock.advance(4.5)
+    assert ids(await claim(storage, "C")) == {"s of A", "s of B"}
+
+
+@pytest.mark.parametrize("others", ["A", "ABD"])
+async def test_who_starts_beside_a_death_claims_at_once(storage: Storage, clock: ManualClock, others: str) -> None:
+    for worker in others:
+        await enlist(storage, worker)
+    await start(storage, "s")
+    await claim(storage, "A")
+    clock.advance(4)
+    for worker in others[1:]:
+        await storage.workers.renew(worker, lasts=LIFE)
+    clock.advance(2)
+    await storage.workers.enlist("C", ProcessProfile(), lasts=LIFE, spares=timedelta(seconds=4))
+    assert ids(await claim(storage, "C")) == {"s"}
+
+
 async def test_who_renews_in_time_claims_at_once(storage: Storage, clock: ManualClock) -> None:
     await enlist(storage, "A", timedelta(seconds=1))
     await enlist(storage, "B")
