@@ -207,7 +207,7 @@ class DiscordPublisher:
     async def _send(self, place: ConversationRef, body: dict[str, Any], nonce: str, answered: str = "") -> MessageRef:
         """The nonce makes it safe to repeat."""
         reply = rendering.replying_quietly(answered) if answered else {}
-        posted = await self._rest.call(_channel("POST", place, "/messages"), _once(body | reply, nonce))
+        posted = await self._rest.call(_channel("POST", place, "/messages"), rendering.once(body | reply, nonce))
         ref = MessageRef(place, str(posted["id"]))
         if _words(posted) != _words(body):
             await self._edit(ref, body)
@@ -224,10 +224,6 @@ def _channel(method: str, place: ConversationRef, path: str) -> Route:
 def _message(method: str, ref: MessageRef, path: str = "", **ids: str) -> Route:
     whole = "/channels/{channel_id}/messages/{message_id}" + path
     return Route(method, whole, channel_id=target(ref.place), message_id=ref.message_id, **ids)
-
-
-def _once(body: dict[str, Any], nonce: str) -> dict[str, Any]:
-    return {**body, "nonce": nonce, "enforce_nonce": True}
 
 
 def _words(message: dict[str, Any]) -> list[str]:

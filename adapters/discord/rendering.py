@@ -76,6 +76,11 @@ def replying_quietly(message_id: str) -> Json:
     return {"message_reference": reference, "allowed_mentions": {**NOBODY, "replied_user": False}}
 
 
+def once(message: Json, nonce: str) -> Json:
+    """What makes it safe to repeat: Discord answers the same nonce with the same message for some minutes. At most 25 characters."""
+    return {**message, "nonce": nonce, "enforce_nonce": True}
+
+
 def statement(text: str) -> list[Json]:
     """What the bot itself says, in as many messages as it takes."""
     return [_text(page) for page in pages(text)]

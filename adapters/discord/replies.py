@@ -4,6 +4,7 @@ them. What is theirs alone goes by the interaction or directly, and nowhere else
 
 import asyncio
 import io
+import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -229,7 +230,7 @@ class DiscordReplies:
         for number, body in enumerate(bodies):
             files = _files(file) if number == len(bodies) - 1 else []
             route = Route("POST", "/channels/{channel_id}/messages", channel_id=channel_id)
-            await self._rest.call(route, body, files=files, again=False)
+            await self._rest.call(route, rendering.once(body, secrets.token_hex(8)), files=files)
 
 
 def _message_of(to: ReplyTo) -> str:

@@ -49,6 +49,7 @@ class ShardConnection:
 class ShardedDiscord(FakeDiscord):
     """Who identifies is told of its servers; what happens in a server goes to everybody who has its shard. No session is resumed."""
 
+    acknowledged_within_s: float = ACKNOWLEDGED_WITHIN_S
     connections: list[ShardConnection] = field(default_factory=list)
 
     async def gateway(self, request: web.Request) -> web.StreamResponse:
@@ -77,9 +78,10 @@ class ShardedDiscord(FakeDiscord):
                 await self._identified(socket, said["d"])
 
     async def _identified(self, socket: web.WebSocketResponse, asked: Json) -> None:
+        if not await self.admits(socket, asked):
+            return
         shard, count = asked.get("shard", (0, 1))
         connection = ShardConnection(socket, shard, count)
-        self.note_identify(shard)
         here = [guild for guild in self.guilds if connection.serves(guild["id"])]
         ready = {
             "v": 10,

@@ -39,6 +39,19 @@ async def test_private_text_never_stands_in_the_channel(wire: Wire, code: int, c
     assert told.body["message_reference"]["message_id"] == wire.core.inbounds[0].event_id
 
 
+@pytest.mark.parametrize("trouble", [Answer(503), Answer(0, reset=True)])
+async def test_an_answer_in_the_channel_is_repeated_and_stands_once(wire: Wire, trouble: Answer) -> None:
+    wire.discord.next_answers(POST, trouble)
+    to = wire.core.inbounds[0].reply_to
+    assert to is not None
+
+    await wire.platform.reply(to, Reply("No."))
+
+    tried = [call.body["nonce"] for call in wire.discord.made(POST)]
+    assert tried == tried[:1] * 2
+    assert wire.discord.texts(CHANNEL) == ["No."]
+
+
 async def test_a_link_asked_for_by_a_message_comes_directly(wire: Wire) -> None:
     to = wire.core.inbounds[0].reply_to
     assert to is not None

@@ -1,10 +1,15 @@
 """What the fake refuses as Discord does, also where Discord's own file is not there."""
 
+import asyncio
+import json
 from typing import Any
 
+import aiohttp
 import pytest
 
-from tests.integration.discord.fake.payloads import CHANNEL, TOKEN
+from tests.cluster.discord import ShardedDiscord
+from tests.integration.discord.fake import FakeDiscord, open_fake
+from tests.integration.discord.fake.payloads import BOT, CHANNEL, TOKEN
 from tests.integration.discord.fake.rest import Answer, Call, FakeRest
 from tests.integration.discord.openapi import limits
 
@@ -92,3 +97,47 @@ async def test_only_ones_own_message_is_edited_and_not_to_nothing() -> None:
     assert told(rest, "PATCH", f"{POST}/{theirs}", content="Mine now").body["code"] == 50005
     assert told(rest, "PATCH", f"{POST}/{ours}", content="").body["code"] == 50006
     assert rest.messages[theirs]["content"] == "Hello"
+
+
+def answered(rest: FakeRest, path: str, **body: Any) -> int:
+    return rest.answer(Call("POST", path, {**NOBODY, **body})).status
+
+
+async def test_an_interaction_is_over_after_its_time() -> None:
+    rest, now = FakeRest(judged=False, acknowledged_within_s=3.0), asyncio.get_running_loop().time()
+    rest.asked = {"late": now - 3.1, "old": now - 901, "new": now}
+    rest.acknowledged.add("old")
+
+    assert answered(rest, "/interactions/1/late/callback", type=5) == 404
+    assert answered(rest, f"/webhooks/{BOT}/late", content="Hi") == 404
+    assert answered(rest, f"/webhooks/{BOT}/old", content="Hi") == 401
+    assert answered(rest, "/interactions/1/new/callback", type=5) == 204
+    assert answered(rest, f"/webhooks/{BOT}/new", content="Hi") == 200
+
+
+async def test_sessions_of_a_day_are_used_up_and_count_anew() -> None:
+    rest = FakeRest(sessions_left=2, sessions_reset_ms=50)
+    assert [rest.take_session() for _ in range(3)] == [True, True, False]
+
+    await asyncio.sleep(0.06)
+
+    assert rest.take_session()
+
+
+@pytest.mark.parametrize("town", [FakeDiscord, ShardedDiscord])
+async def test_who_identifies_too_soon_or_too_often_is_refused(town: type[FakeDiscord]) -> None:
+    asked = {"op": 2, "d": {"token": TOKEN, "shard": [0, 1]}}
+    async with open_fake(town()) as fake, aiohttp.ClientSession(connector=fake.connector()) as client:
+
+        async def identified() -> Any:
+            async with client.ws_connect("wss://gateway.discord.gg/") as socket:
+                await socket.receive_json()  # hello
+                await socket.send_json(asked)
+                return (await socket.receive()).data
+
+        assert "READY" in await identified()
+        assert json.loads(await identified()) == {"op": 9, "d": False}
+        fake.sessions_left = 0
+        assert await identified() == 4004
+        assert [complaint.split()[-1] for complaint in fake.complaints] == ["soon", "begun"]
+        fake.complaints.clear()

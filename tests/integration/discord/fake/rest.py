@@ -11,7 +11,8 @@ from tests.integration.discord.fake.limits import LONG, Limits
 from tests.integration.discord.fake.payloads import ANN, BOT, CHANNEL, EPOCH_ID, GUILD, TOKEN, USER, Json
 from tests.integration.discord.openapi import known_api, limits
 
-ACKNOWLEDGED_WITHIN_S, FOLLOWED_UP_WITHIN_S = 3.0, 900.0
+SESSIONS_OF_A_DAY, DAY_S = 1_000, 86_400.0
+FOLLOWED_UP_WITHIN_S = 900.0
 """Since the client was told of an interaction."""
 
 
@@ -59,7 +60,8 @@ class FakeRest:
     max_concurrency: int = 1
     """Shards of as many remainders may identify at once."""
     sessions_left: int = 999
-    sessions_reset_ms: int = 80_000_000
+    """Of new sessions on the gateway; each takes one, and they count anew when `sessions_reset_ms` have passed since they were asked for."""
+    sessions_reset_ms: float = 80_000_000.0
     limits: Limits = field(default_factory=lambda: Limits(LONG))
     judged: bool = True
     """Whether bodies are held against Discord's OpenAPI file."""
@@ -73,6 +75,8 @@ class FakeRest:
     guild_commands: dict[str, list[Json]] = field(default_factory=dict)
     reactions: Counter[str] = field(default_factory=Counter)
     acknowledged: set[str] = field(default_factory=set)
+    acknowledged_within_s: float = 15.0
+    """Since the client was told. Discord says 3, within which one process alone may not be done where a machine has much to do."""
     asked: dict[str, float] = field(default_factory=dict)
     """When the client was told of an interaction, by its token."""
     events: deque[tuple[str, Json]] = field(default_factory=lambda: deque(maxlen=1_000))
@@ -82,6 +86,7 @@ class FakeRest:
     refused: list[str] = field(default_factory=list)
     """Calls that came too fast, each with the limit that it met."""
     said: int = 0
+    _sessions_until: float | None = None
 
     def next_answers(self, call: str, *answers: Answer) -> None:
         """`call` as in `POST /channels/1/messages`, a regular expression."""
@@ -131,7 +136,11 @@ class FakeRest:
             case "GET", ["oauth2", "applications", "@me"]:
                 return Answer(200, payloads.application())
             case "GET", ["gateway", "bot"]:
-                limit = {"total": 1000, "remaining": self.sessions_left, "reset_after": self.sessions_reset_ms}
+                limit = {
+                    "total": SESSIONS_OF_A_DAY,
+                    "remaining": self.sessions_left,
+                    "reset_after": self._sessions_reset(),
+                }
                 limit["max_concurrency"] = self.max_concurrency
                 address = {"url": "wss://gateway.discord.gg", "shards": self.shards}
                 return Answer(200, address | {"session_start_limit": limit})
@@ -155,6 +164,21 @@ class FakeRest:
             case _:
                 self.complaints.append(f"{call} is not known here")
                 return refuse(404, 0)
+
+    def take_session(self) -> bool:
+        """Whether a new session may begin on the gateway. Of one too many Discord takes the bot's token away."""
+        self._sessions_reset()
+        self.sessions_left -= 1
+        return self.sessions_left >= 0
+
+    def _sessions_reset(self) -> int:
+        """In how many milliseconds they count anew."""
+        now = asyncio.get_running_loop().time()
+        if self._sessions_until is None:
+            self._sessions_until = now + self.sessions_reset_ms / 1_000
+        if now >= self._sessions_until:
+            self.sessions_left, self._sessions_until = SESSIONS_OF_A_DAY, now + DAY_S
+        return round((self._sessions_until - now) * 1_000)
 
     def _commands(self, call: Call, guild_id: str) -> Answer:
         there = self.guild_commands.setdefault(guild_id, []) if guild_id else self.commands
@@ -261,7 +285,7 @@ class FakeRest:
     def _callback(self, token: str) -> Answer:
         if token in self.acknowledged:
             return refuse(400, 40060)
-        if self._age(token) > ACKNOWLEDGED_WITHIN_S:
+        if self._age(token) > self.acknowledged_within_s:
             return refuse(404, 10062)
         self.acknowledged.add(token)
         return Answer(204)

@@ -117,14 +117,11 @@ class FakeDiscord(FakeRest):
             await self.voice.asked(said["d"])
 
     async def _welcome(self, socket: web.WebSocketResponse, asked: Json) -> None:
-        code = self.close_with or (4004 if asked["token"] != self.token else 0)
-        if code:
-            await socket.close(code=code)
+        if not await self.admits(socket, asked):
             return
         self._session += 1
         self._sent.clear()
         shard, count = asked.get("shard", (0, 1))
-        self.note_identify(shard)
         if count > 1:
             self._of_shard[shard] = socket
         here = [guild for guild in self.guilds if (int(guild["id"]) >> 22) % count == shard]
@@ -143,12 +140,26 @@ class FakeDiscord(FakeRest):
         self.welcomed += 1
         self._news.set()
 
-    def note_identify(self, shard: int) -> None:
+    async def admits(self, socket: web.WebSocketResponse, asked: Json) -> bool:
+        """Whether a new session begins; else the client is told as Discord tells it."""
+        if code := self.close_with or (4004 if asked["token"] != self.token else 0):
+            await socket.close(code=code)
+        elif not self.take_session():
+            self.complaints.append("a session too many was begun")
+            self.token = "taken away"
+            await socket.close(code=4004)
+        elif self._is_early(shard := asked.get("shard", (0, 1))[0]):
+            self.complaints.append(f"shard {shard} identified too soon")
+            await socket.send_json({"op": 9, "d": False})
+        else:
+            return True
+        return False
+
+    def _is_early(self, shard: int) -> bool:
         """Of the shards of one key Discord takes one identify in five seconds."""
         key, now = shard % self.max_concurrency, asyncio.get_running_loop().time()
-        if now - self.identified.get(key, float("-inf")) < IDENTIFIES_APART_S:
-            self.complaints.append(f"shard {shard} identified too soon")
-        self.identified[key] = now
+        before, self.identified[key] = self.identified.get(key, float("-inf")), now
+        return now - before < IDENTIFIES_APART_S
 
     async def _resume(self, asked: Json) -> None:
         """Everything is said again that the client has not heard, unless the session is over."""
