@@ -45,23 +45,23 @@ PAIRED_WITHIN_S = 180
 ALONE = f"""
 import asyncio, sys, time
 import benchmarks.turns as turns
-run = turns.Talk.run
-async def counted(talk, rate):
-    if rate != {JUDGED}:
-        return await run(talk, rate)
-    turns.SECONDS = {PAIRED_SECONDS}
-    print("ready", flush=True)
-    await asyncio.to_thread(sys.stdin.readline)
-    process, loop = time.process_time(), time.thread_time()
-    await run(talk, rate)
-    await asyncio.sleep(1)
-    spent = (time.process_time() - process, time.thread_time() - loop)
-    print("each", *(seconds / ({PAIRED_SECONDS} * rate) for seconds in spent), flush=True)
-turns.Talk.run, turns.RATES = counted, ({JUDGED},)
-asyncio.run(turns.measure())
+from benchmarks.world import running
+async def measure():
+    async with running() as world:
+        await world.start(turns.SESSIONS)
+        await turns.Talk(world, "warm").run(10)
+        turns.SECONDS = {PAIRED_SECONDS}
+        print("ready", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+        process, loop = time.process_time(), time.thread_time()
+        await turns.Talk(world, "paired").run({JUDGED})
+        await asyncio.sleep(1)
+        spent = (time.process_time() - process, time.thread_time() - loop)
+        print("each", *(seconds / ({PAIRED_SECONDS} * {JUDGED}) for seconds in spent), flush=True)
+asyncio.run(measure())
 """
-"""Runs the benchmark of the working directory's tree: tells that its sessions are live, begins once told to, and prints the CPU of each
-message in the process and in the loop's thread.
+"""Runs the messages of the working directory's tree, and nothing beside them: tells that its sessions are live, begins once told to, and
+prints the CPU of each message in the process and in the loop's thread.
 """
 
 COMMITS_BEFORE, COMMITS = 2, 3

@@ -282,9 +282,11 @@ class SessionContext:
         speech = ProposedSpeech(written, spoken, self.session.place, source, self.settings.words)
         return await self.services.moderation.clear(speech)
 
-    def fenced(self) -> AbstractAsyncContextManager[FencedWrites]:
-        """What the run writes, in one transaction. Raises `LeaseLost` and `StoreUnavailable` when the block is left."""
-        return self.services.storage.fenced(self.lease, self._written)
+    def fenced(self, *, unhurried: bool = False) -> AbstractAsyncContextManager[FencedWrites]:
+        """What the run writes, in one transaction: `unhurried` what nobody waits for. Raises `LeaseLost` and `StoreUnavailable` when the
+        block is left.
+        """
+        return self.services.storage.fenced(self.lease, self._written, unhurried=unhurried)
 
     def _written(self) -> None:
         self.services.written.notify(self.session.id)

@@ -348,7 +348,8 @@ class Turns:
         """Its outcome is written with what was said to it, or a crash in between leaves something spoken without a transcript."""
         context = self._context
         told = sentence or ("Spoken." if row.reply_to and row.reply_to.handle and row.message is None else "")
-        await self._publisher.keep(said_under, lambda run: run.finish(row.id, outcome, told))
+        awaited = told or context.waiting or outcome is not InboxOutcome.SPOKEN
+        await self._publisher.keep(said_under, lambda run: run.finish(row.id, outcome, told), unhurried=not awaited)
         context.services.metrics.turns.labels(outcome).inc()
         if told:
             context.services.replies_due.set()

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy.engine import URL, make_url
 
@@ -24,8 +24,12 @@ from bot.storage.connections import (
     nobody_counts,
 )
 from bot.storage.encryption import Cipher
+from bot.tasks import rest
 
 T = TypeVar("T")
+
+COMPANY_WITHIN_S: Final = 0.025
+"""For which a write that nobody waits for waits for another to share its commit."""
 
 
 @dataclass(slots=True)
@@ -63,6 +67,7 @@ class Store:
         for reader in database.readers:
             self._idle.put_nowait(reader)
         self._queue: asyncio.Queue[_Pending[Any]] = asyncio.Queue()
+        self._company = asyncio.Event()  # only ever set for a moment: somebody writes
         self._outstanding = 0
 
     @classmethod
@@ -123,8 +128,19 @@ class Store:
         """`write` what `make` makes when the transaction begins: of what has come in until then."""
         with self._counted():
             pending: _Pending[T] = _Pending(make)
+            self._company.set()  # whoever waits for it runs before the writer
+            self._company.clear()
             self._queue.put_nowait(pending)
             return await pending.done
+
+    async def unhurried(self, work: Work[T]) -> T:
+        """`write` in the transaction of whoever writes next, after 25 ms at most; until then cancelling the caller undoes it.
+
+        Where transactions are not shared it is written at once.
+        """
+        if self.database.batch > 1:
+            await rest(self._company, COMPANY_WITHIN_S)
+        return await self.write(work)
 
     async def urgent(self, work: Work[T]) -> T:
         """`write`, on a connection of its own where there is one: it waits for nothing that was to be written before."""

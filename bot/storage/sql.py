@@ -100,6 +100,11 @@ class SqlTransactions:
     ) -> T:
         return await self.store.urgent(self._work(work, *args, **kwargs))
 
+    async def unhurried(
+        self, work: Callable[Concatenate[SqlTransaction, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return await self.store.unhurried(self._work(work, *args, **kwargs))
+
     async def write_late(self, ask: Callable[[], A], work: Callable[[SqlTransaction, A], T]) -> T:
         """Run `work` on what `ask` answers in the loop when the transaction begins."""
         return await self.store.write_late(lambda: self._work(work, ask()))
@@ -151,9 +156,10 @@ class SqlStorage:
         self.receiving: ReceivingRepository = SqlReceiving(transactions)
 
     def fenced(
-        self, lease: Lease, written: Callable[[], None] = lambda: None
+        self, lease: Lease, written: Callable[[], None] = lambda: None, *, unhurried: bool = False
     ) -> AbstractAsyncContextManager[FencedWrites]:
-        return FencedBlock(self._transactions, FUNCTIONS, lease, self.outbox.notify, written)
+        write = self._transactions.unhurried if unhurried else self._transactions.write
+        return FencedBlock(write, FUNCTIONS, lease, self.outbox.notify, written)
 
     async def admit(self, ask: Callable[[], AdmissionQuery], decide: Callable[[Situation], Admitted]) -> Admitted:
         earlier = EarlierRuns()

@@ -56,6 +56,10 @@ class Transactions(Protocol[Tx_co]):
         """`write`, past all that waits to be written."""
         ...
 
+    async def unhurried(self, work: Callable[Concatenate[Tx_co, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """`write`, perhaps a moment later, together with what others write."""
+        ...
+
 
 AGAIN_FIRST_S, AGAIN_MOST_S = 0.1, 1.0
 """Between two tries to reach a storage that is away."""
@@ -82,6 +86,9 @@ class PatientTransactions(Generic[Tx]):
 
     async def urgent(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await _patiently(lambda: self._transactions.urgent(work, *args, **kwargs))
+
+    async def unhurried(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await _patiently(lambda: self._transactions.unhurried(work, *args, **kwargs))
 
 
 async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
@@ -165,13 +172,13 @@ class FencedBlock(Generic[Tx]):
 
     def __init__(
         self,
-        transactions: Transactions[Tx],
+        write: Callable[[Callable[[Tx], Sequence[Any]]], Awaitable[Sequence[Any]]],
         functions: StorageFunctions[Tx],
         lease: Lease,
         outbox_grew: Callable[[], None],
         written: Callable[[], None],
     ) -> None:
-        self._transactions = transactions
+        self._write = write
         self._functions = functions
         self._lease = lease
         self._outbox_grew = outbox_grew
@@ -188,7 +195,7 @@ class FencedBlock(Generic[Tx]):
     ) -> None:
         """Raises `LeaseLost` and `StoreUnavailable`, with nothing written."""
         if error is None and self._noted:
-            for (_, pending), value in zip(self._noted, await self._transactions.write(self._run), strict=True):
+            for (_, pending), value in zip(self._noted, await self._write(self._run), strict=True):
                 pending.settle(value)
             if any(each.value for each in self._told):
                 self._outbox_grew()

@@ -129,7 +129,7 @@ class TranscriptContext(Protocol):
         """Whether its lease certainly holds: nobody else runs it."""
         ...
 
-    def fenced(self) -> AbstractAsyncContextManager[FencedWrites]:
+    def fenced(self, *, unhurried: bool = False) -> AbstractAsyncContextManager[FencedWrites]:
         """What the run writes, in one transaction. Raises `LeaseLost` and `StoreUnavailable` when the block is left."""
         ...
 

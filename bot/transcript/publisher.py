@@ -80,11 +80,14 @@ class TranscriptPublisher:
         self._entries.append(TranscriptEntry(record, speaker, self._now(), announcement=True))
         self._notify()
 
-    async def keep(self, mids: Collection[str], alongside: Callable[[FencedWrites], object]) -> None:
+    async def keep(
+        self, mids: Collection[str], alongside: Callable[[FencedWrites], object], *, unhurried: bool = False
+    ) -> None:
         """What the avatar said to a turn stands in the database once this returns, and so does what `alongside` writes. Raises `LeaseLost`
         and `StoreUnavailable`.
         """
-        await self._save([entry for entry in self._entries if entry.record.mid in mids], alongside)
+        said = [entry for entry in self._entries if entry.record.mid in mids]
+        await self._save(said, alongside, unhurried=unhurried)
 
     async def resume(self) -> None:
         """Take up what an earlier run left: what still grew then has lost its end."""
@@ -183,19 +186,27 @@ class TranscriptPublisher:
         self._alarm = None if seconds is None else asyncio.get_running_loop().call_later(seconds, self._to_save.set)
 
     async def _save(
-        self, entries: Iterable[TranscriptEntry], alongside: Callable[[FencedWrites], object] | None = None
+        self,
+        entries: Iterable[TranscriptEntry],
+        alongside: Callable[[FencedWrites], object] | None = None,
+        *,
+        unhurried: bool = False,
     ) -> None:
         """In one transaction. What is not posted is done with then."""
         async with self._saving:
             unsaved = [(entry, entry.record) for entry in entries if entry.unsaved]
             if unsaved or alongside:
-                await self._write(unsaved, alongside)
+                await self._write(unsaved, alongside, unhurried=unhurried)
         self._set_alarm()
 
     async def _write(
-        self, unsaved: list[tuple[TranscriptEntry, UtteranceRecord]], alongside: Callable[[FencedWrites], object] | None
+        self,
+        unsaved: list[tuple[TranscriptEntry, UtteranceRecord]],
+        alongside: Callable[[FencedWrites], object] | None,
+        *,
+        unhurried: bool,
     ) -> None:
-        async with self._context.fenced() as run:
+        async with self._context.fenced(unhurried=unhurried) as run:
             for _, stored in unsaved:
                 run.save(stored)
             if alongside:

@@ -62,13 +62,14 @@ class Storage(Protocol):
         ...
 
     def fenced(
-        self, lease: Lease, written: Callable[[], None] = lambda: None
+        self, lease: Lease, written: Callable[[], None] = lambda: None, *, unhurried: bool = False
     ) -> AbstractAsyncContextManager[FencedWrites]:
         """The one way to write what a run may write.
 
         What is called on it within the block is written when the block is left: in order, in one transaction, all of it or nothing.
         Raises `LeaseLost` there, with nothing written, when the session is not the lease's any more. A block that is left by an
-        exception writes nothing. `written` is called once it is committed.
+        exception writes nothing. `written` is called once it is committed. What is `unhurried` may be written up to 25 ms later, in a
+        commit that it shares with what others write.
         """
         ...
 

@@ -93,9 +93,10 @@ class MemoryStorage:
         self.receiving: ReceivingRepository = MemoryReceiving(transactions)
 
     def fenced(
-        self, lease: Lease, written: Callable[[], None] = lambda: None
+        self, lease: Lease, written: Callable[[], None] = lambda: None, *, unhurried: bool = False
     ) -> AbstractAsyncContextManager[FencedWrites]:
-        return FencedBlock(self._transactions, FUNCTIONS, lease, self.outbox.notify, written)
+        write = self._transactions.unhurried if unhurried else self._transactions.write
+        return FencedBlock(write, FUNCTIONS, lease, self.outbox.notify, written)
 
     async def admit(self, ask: Callable[[], AdmissionQuery], decide: Callable[[Situation], Admitted]) -> Admitted:
         admitted = await self._transactions.write(lambda tx: admit(FUNCTIONS, tx, ask(), decide, EarlierRuns()))

@@ -313,6 +313,11 @@ class MemoryTransactions:
     ) -> T:
         return await self.write(work, *args, **kwargs)
 
+    async def unhurried(
+        self, work: Callable[Concatenate[MemoryTransaction, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return await self.write(work, *args, **kwargs)
+
     @asynccontextmanager
     async def _begun(self) -> AsyncIterator[MemoryTransaction]:
         """What is not committed within is undone."""

@@ -155,6 +155,18 @@ async def test_the_sessions_own_lease_writes_when_its_block_is_left(storage: Sto
     assert await everything(storage) != before
 
 
+async def test_what_nobody_waits_for_is_fenced_and_written(storage: Storage) -> None:
+    lease, _ = await lived_in(storage)
+    with pytest.raises(LeaseLost):
+        async with storage.fenced(Lease("s", "before", 1), unhurried=True) as run:
+            run.become(SessionStatus.RECONNECTING)
+    async with storage.fenced(lease, unhurried=True) as run:
+        run.become(SessionStatus.LIVE)
+    found = await storage.sessions.get("s")
+    assert found is not None
+    assert found.status is SessionStatus.LIVE
+
+
 @pytest.mark.parametrize("write", WRITES)
 async def test_where_one_operation_fails_none_is_written(storage: Storage, write: str) -> None:
     lease, row = await lived_in(storage)

@@ -14,6 +14,11 @@ class CountingStore(CuttableStore):
     """Names the task of each transaction."""
 
     asked: list[str]
+    unhurriedly: int
+
+    async def unhurried(self, work: Work[T]) -> T:
+        CountingStore.unhurriedly += 1
+        return await super().unhurried(work)
 
     async def read(self, work: Work[T]) -> T:
         self._count("read")
@@ -32,7 +37,7 @@ class CountingStore(CuttableStore):
 
 async def asked_for(stack: Stack, text: str) -> list[str]:
     """One message in the thread, until what is said to it stands there."""
-    CountingStore.asked = []
+    CountingStore.asked, CountingStore.unhurriedly = [], 0
     said = len(stack.room.finals)
     await stack.room.say(text, stack.room.thread)
     await stack.until(lambda: len(stack.room.finals) > said)
@@ -42,7 +47,7 @@ async def asked_for(stack: Stack, text: str) -> list[str]:
 
 async def asked_to_say(stack: Stack, text: str) -> list[str]:
     """`/avatar say`, until its words and the answer stand in the thread and its author was told."""
-    CountingStore.asked = []
+    CountingStore.asked, CountingStore.unhurriedly = [], 0
     said = len(stack.room.finals)
     await stack.room.command("say", text=text)
     await stack.until(lambda: len(stack.room.finals) > said + 1)
@@ -52,7 +57,7 @@ async def asked_to_say(stack: Stack, text: str) -> list[str]:
 
 @on_stack()
 async def test_a_say_and_its_answer_take_eight_transactions_at_most(stack: Stack) -> None:
-    CountingStore.asked = []
+    CountingStore.asked, CountingStore.unhurriedly = [], 0
     async with stack.serving(kind=CountingStore):
         await stack.room.command("start")
         await stack.live()
@@ -61,17 +66,19 @@ async def test_a_say_and_its_answer_take_eight_transactions_at_most(stack: Stack
         asked = await asked_to_say(stack, "What is 6 * 7?")
     assert stack.room.answers().count("Spoken.") == told + 1
     assert len(asked) <= MOST, "\n".join(asked)
+    assert not CountingStore.unhurriedly, "its author waits to be told that it was spoken"
 
 
 @on_stack()
 async def test_a_message_and_its_answer_take_eight_transactions_at_most(stack: Stack) -> None:
-    CountingStore.asked = []
+    CountingStore.asked, CountingStore.unhurriedly = [], 0
     async with stack.serving(kind=CountingStore):
         await stack.room.command("start")
         await stack.live()
         await asked_for(stack, "What is 1 * 7?")  # what an earlier run may have left is read once
         asked = await asked_for(stack, "What is 6 * 7?")
     assert len(asked) <= MOST, "\n".join(asked)
+    assert CountingStore.unhurriedly == 1, "nobody waits for its outcome, which shares the commit of another write"
     assert "read in turns" not in asked, (
         "the message was handed over, and is claimed by the words that it was judged by"
     )

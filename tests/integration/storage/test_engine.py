@@ -61,6 +61,22 @@ async def test_many_writes_share_few_commits(store: Store, database: Path) -> No
     assert len(written(database)) == 40
 
 
+async def test_what_nobody_waits_for_shares_the_next_commit(store: Store, database: Path) -> None:
+    (writer,), statements = store.database.writers, list[str]()
+    assert isinstance(writer, SqliteThread)
+    await writer._driver.set_trace_callback(statements.append)
+    unhurried = [asyncio.create_task(store.unhurried(allowing(workspace))) for workspace in ("one", "two")]
+    await asyncio.sleep(0)
+    await store.write(allowing("next"))
+    await asyncio.gather(*unhurried)
+    assert (statements.count("COMMIT"), written(database)) == (1, ["next", "one", "two"])
+
+
+async def test_where_nobody_writes_it_is_written_alone(store: Store, database: Path) -> None:
+    await asyncio.wait_for(store.unhurried(allowing("alone")), HANG_S)
+    assert written(database) == ["alone"]
+
+
 async def test_a_failing_write_is_undone_alone(store: Store, database: Path) -> None:
     results = await asyncio.gather(
         store.write(allowing("before")),
