@@ -19,7 +19,9 @@ ON_PURPOSE = frozenset({"", "stopped"})
 """Ends of a session that somebody asked for."""
 
 _ROWS = b"SELECT id, event_id, verb, person_id, place_channel_id, state, outcome, sentence, reply_due FROM inbox"
-_STAMPS = b"SELECT t.session_id, i.stamp FROM turns t JOIN inbox i ON i.id = t.id ORDER BY t.claimed_at, t.id"
+_STAMPS = b"""
+    SELECT i.platform || ' ' || t.session_id, i.stamp FROM turns t JOIN inbox i ON i.id = t.id ORDER BY t.claimed_at, t.id
+"""
 _SESSIONS = b"SELECT platform || ' ' || channel_id, end_reason FROM sessions"
 _OPEN = b"SELECT provider_id FROM provider_sessions WHERE state NOT IN ('closed', 'lost')"
 _UNSHOWN = b"SELECT session_id || ' ' || id FROM utterances WHERE NOT shown OR NOT final"

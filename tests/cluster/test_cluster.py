@@ -90,9 +90,8 @@ async def hold(world: World) -> None:
     """What has to be so of every run."""
     found = await world.findings()
     print(world.report())  # noqa: T201 - how long it took is told, and not judged on a busy machine
-    judge(found.complaints())
     await world.stop_all()
-    judge(world.complaints())
+    judge(found.complaints() | world.complaints())
 
 
 def judge(complaints: Mapping[str, Sequence[str]]) -> None:
