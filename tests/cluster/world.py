@@ -149,14 +149,14 @@ class World:
 
     async def kill(self, victim: ServiceProcess) -> None:
         """kill -9; another is started at once, as a supervisor does. Where one worker alone lives on, it has to take all."""
-        held = self.watch.of(victim)
+        held, before = self.watch.of(victim), self.watch.loads(self.cluster.living)
         victim.kill()
         heirs = [process for process in self.cluster.living if process.runs_sessions]
         taken = asyncio.create_task(self.watch.taken_over(held))
         await self.cluster.replace(victim)
         self._note("kill -9", await taken)
         if held:
-            self._weigh(f"kill -9 of {victim.name}", heirs)
+            self._weigh(f"kill -9 of {victim.name}", heirs, before)
 
     async def end(self, victim: ServiceProcess) -> None:
         """SIGTERM, with another started first, as in a rolling restart."""
@@ -204,10 +204,12 @@ class World:
         """Rooms with more than the avatar in them."""
         return {channel for channel, uids in self.simulation.state().rooms.items() if len(uids) > 1}
 
-    def _weigh(self, after: str, among: Sequence[ServiceProcess]) -> None:
+    def _weigh(self, after: str, among: Sequence[ServiceProcess], before: Mapping[str, int] | None = None) -> None:
+        """Who had too many `before`, and took none, gives them away later."""
         loads = self.watch.loads(among)
-        if max(loads.values()) > UNEVEN * sum(loads.values()) / len(loads):
-            self.uneven.append(f"after {after}: {loads}")
+        took = {name: load for name, load in loads.items() if load > (before or {}).get(name, 0)}
+        if max(took.values(), default=0) > UNEVEN * sum(loads.values()) / len(loads):
+            self.uneven.append(f"after {after}: {before} became {loads}")
 
     async def _has_no_lease(self, process: ServiceProcess) -> None:
         async def lost() -> bool:
