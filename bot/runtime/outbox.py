@@ -20,7 +20,7 @@ from bot.tasks import rest
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY = 10.0
+LOOK_EVERY = 30.0
 """Seconds between two looks at what is due without a wakeup."""
 
 GIVE_UP = timedelta(hours=1)
