@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.domain.hook_events import EventType, PlaceScope
@@ -12,11 +13,11 @@ from bot.storage.memory import MemoryStorage
 from bot.testing.chat import CHANNEL
 from bot.testing.virtual_time import ManualClock
 from bot.web.mcp.tools import AgentTools
-from tests.contract.storage.conftest import NOON
 from tests.memory_fixture import MemoryWorld, in_memory
 from tests.stored import started
 
 DOCS = Path(__file__).parents[2] / "docs"
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 HOOKS, MCP = (DOCS / "hooks.md").read_text(), (DOCS / "mcp.md").read_text()
 
 

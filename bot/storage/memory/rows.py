@@ -292,6 +292,7 @@ class MemoryTransactions:
     def __init__(self, data: Data, clock: Clock) -> None:
         self.data = data
         self.clock = clock
+        self._tables = data.all
 
     async def read(
         self, work: Callable[Concatenate[MemoryTransaction, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -304,7 +305,7 @@ class MemoryTransactions:
     ) -> T:
         async with self._begun() as tx:
             result = work(tx, *args, **kwargs)
-            for rows in self.data.all:
+            for rows in self._tables:
                 rows.commit()
             return result
 
@@ -328,5 +329,5 @@ class MemoryTransactions:
         try:
             yield tx
         finally:
-            for rows in self.data.all:
+            for rows in self._tables:
                 rows.roll_back()

@@ -113,7 +113,7 @@ def test_a_flood_delays_others_by_one_utterance_each(others: list[tuple[float, f
     assert all(among[who] - alone[who] <= long + 1e-6 for who in OTHERS)
 
 
-@settings(max_examples=30)
+@settings(max_examples=settings().max_examples // 4)  # each takes long
 @given(st.lists(st.floats(0.5, 3), min_size=10, max_size=10), st.floats(FLOOD_S, 2))
 def test_who_writes_more_gets_no_more(lasts: list[float], pause: float) -> None:
     """All ten have something waiting all the time; only one of them writes twenty messages a second."""
