@@ -31,6 +31,9 @@ from bot.domain.sessions import Mode
 from bot.speech import sentences, speakable
 
 SHORT, LONG = 1_000, 4_000
+PART = 200
+"""What is cut into parts has several of them in a short text, so that a long one has four times as many."""
+
 LEAST_GROWTH = 2.5**2
 """Four times the text takes four times the time; the square of it would take sixteen times."""
 
@@ -73,7 +76,7 @@ def streamed(text: str) -> None:
     stream = sentences.SentenceStream()
     for at in range(0, len(text), 50):
         stream.feed(text[at : at + 50])
-        if not at % 500:
+        if not at % PART:
             stream.settle()
     stream.flush()
 
@@ -90,8 +93,8 @@ def sent(text: str) -> None:
 
 def received(text: str) -> None:
     reassembly = Reassembly()
-    for at in range(0, len(text), 400):
-        reassembly.take(Part("m", at // 400, False, Speaker.BOT, text[at : at + 400]), at / 1000)
+    for at in range(0, len(text), PART):
+        reassembly.take(Part("m", at // PART, False, Speaker.BOT, text[at : at + PART]), at / 1000)
 
 
 def gesture(text: str) -> None:
@@ -119,7 +122,7 @@ FED: Mapping[str, Callable[[str], object]] = {
     "a stream of sentences in one piece": lambda text: sentences.SentenceStream().feed(text),
     "speakable.speakable": speakable.speakable,
     "speakable.as_spoken": lambda text: speakable.as_spoken(text, Mode.DIALOGUE, own_model=False),
-    "sentences.split": lambda text: sentences.split(text, 500, len),
+    "sentences.split": lambda text: sentences.split(text, PART, len),
     "sentences.preview": lambda text: sentences.preview(text, 500, len),
     "parser.parse": parser.parse,
     "parser.asked_form": lambda text: parser.asked_form(f"say {text} ?"),
@@ -148,13 +151,13 @@ FED: Mapping[str, Callable[[str], object]] = {
     "slack_text.plain_words of rich text": lambda text: slack_text.plain_words("", rich(text), NAMES),
     "slack_text.mentions": lambda text: slack_text.mentions(text, []),
     "slack_text.command_line": slack_text.command_line,
-    "rendering.parts": lambda text: rendering.parts(text, 500),
+    "rendering.parts": lambda text: rendering.parts(text, PART),
     "a line in Slack": lambda text: rendering.line(TranscriptLine(text, text)),
     "discord_text.escape": discord_text.escape,
     "discord_text.units": discord_text.units,
     "discord_text.measure": discord_text.measure,
     "discord_text.shorten": lambda text: discord_text.shorten(text, 300),
-    "discord_text.pages": lambda text: discord_text.pages(text, 500),
+    "discord_text.pages": lambda text: discord_text.pages(text, PART),
     "discord_text.mentioned": discord_text.mentioned,
     "discord_text.words_of": lambda text: discord_text.words_of(text, None, "1", {}),
     "discord_text.plain_words": lambda text: discord_text.plain_words(text, discord_text.DiscordNames()),
