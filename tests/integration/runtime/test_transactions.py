@@ -9,6 +9,9 @@ from tests.world_fixture import CuttableStore, Stack, T, on_stack
 
 MOST = 8
 
+AFTER_S = 5.0
+"""Until the last of a message has been written, and less than until what is due is looked for by the clock."""
+
 
 class CountingStore(CuttableStore):
     """Names the task of each transaction."""
@@ -41,7 +44,7 @@ async def asked_for(stack: Stack, text: str) -> list[str]:
     said = len(stack.room.finals)
     await stack.room.say(text, stack.room.thread)
     await stack.until(lambda: len(stack.room.finals) > said)
-    await asyncio.sleep(20)
+    await asyncio.sleep(AFTER_S)
     return list(CountingStore.asked)
 
 
@@ -51,7 +54,7 @@ async def asked_to_say(stack: Stack, text: str) -> list[str]:
     said = len(stack.room.finals)
     await stack.room.command("say", text=text)
     await stack.until(lambda: len(stack.room.finals) > said + 1)
-    await asyncio.sleep(20)
+    await asyncio.sleep(AFTER_S)
     return list(CountingStore.asked)
 
 
