@@ -6,20 +6,23 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import LiteralString
 
 import psutil
+import psycopg
 from cryptography.fernet import Fernet
 from sqlalchemy.engine import URL
 
-from benchmarks.accept import a_side
+from benchmarks.accept import AT_ONCE, a_side
 from bot.app.wiring import keep_loaded
 from bot.clock import SystemClock
 from bot.storage.encryption import Cipher
 from bot.storage.migrate import upgrade
 from bot.storage.sql import sql_storage
 
-ROUNDS = 8
+ROUNDS, BARE_COMMITS = 8, 60
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,34 @@ def _cpu_below(process: int) -> float:
         return 0.0
     every = psutil.Process(process).children(recursive=True)
     return sum(sum(each.cpu_times()[:4]) for each in every)
+
+
+_SCHEMA = b"""
+    CREATE TABLE rows (event TEXT UNIQUE, session INTEGER, body TEXT);
+    CREATE TABLE talks (id INTEGER PRIMARY KEY, channel TEXT UNIQUE, active_at TEXT);
+    INSERT INTO talks SELECT n, 'C' || n, '' FROM generate_series(0, 63) AS n
+"""
+_NEEDED: Sequence[LiteralString] = (
+    "SELECT 1 FROM rows WHERE event = %(event)s",
+    "SELECT * FROM talks WHERE channel = %(channel)s FOR UPDATE",
+    "SELECT count(*) FROM rows WHERE event = %(event)s AND session = %(session)s",
+    "INSERT INTO rows VALUES (%(event)s, %(session)s, repeat('x', 400))",
+    "UPDATE talks SET active_at = %(event)s WHERE id = %(session)s",
+)
+
+
+def bare_accepts(url: URL) -> float:
+    """Messages a second of bare psycopg, which waits for no answer within a commit: what each needs, `AT_ONCE` in a commit."""
+    with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
+        connection.execute(_SCHEMA)
+        began = time.perf_counter()
+        for group in range(BARE_COMMITS):
+            with connection.pipeline(), connection.transaction():
+                for session in range(AT_ONCE):
+                    given = {"event": f"{group} {session}", "channel": f"C{session}", "session": session}
+                    for statement in _NEEDED:
+                        connection.execute(statement, given)
+        return BARE_COMMITS * AT_ONCE / (time.perf_counter() - began)
 
 
 async def child(url: str, key: str, side: str) -> dict[str, float]:

@@ -19,7 +19,8 @@ from pathlib import Path
 import psycopg
 from sqlalchemy.engine import URL
 
-from benchmarks.cluster import Service, bare_notify, median_of, serving
+from benchmarks.cluster import bare_notify
+from benchmarks.service import Service, median_of, serving
 from benchmarks.table import Limit, judged, load, percentile
 from tests.cluster.processes import EVERYTHING
 from tests.cluster.slack import SlackTalker

@@ -17,8 +17,9 @@ import statistics
 import struct
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -203,9 +204,26 @@ async def server(kind: str) -> AsyncIterator[tuple[Connection, tuple[int, str, s
         await asyncio.to_thread(process.join)
 
 
-async def measure(kind: str, counts: list[int], seconds: float) -> dict[int, float]:
-    """Seconds of CPU for each frame that a viewer was sent, by the number of viewers."""
-    used: dict[int, float] = {}
+@dataclass(frozen=True)
+class Relayed:
+    """What was spent of a core, and by each frame that a viewer was sent, in seconds; how often and how late they came, in milliseconds."""
+
+    of_core: float
+    each: float
+    rate: float
+    late: Sequence[float]
+    first: float
+
+    def __str__(self) -> str:
+        late = (
+            f"{statistics.median(self.late):>8.2f} {percentile(self.late, 95):>8.2f} {percentile(self.late, 99):>8.2f}"
+        )
+        return f"{self.of_core:>8.1%} {self.each * 1e6:>8.1f} {self.rate:>9.1f} {late} {self.first:>8.0f}"
+
+
+async def measure(kind: str, counts: Sequence[int], seconds: float) -> dict[int, Relayed]:
+    """By the number of viewers."""
+    relayed: dict[int, Relayed] = {}
     async with server(kind) as (pipe, address):
         viewers = Viewers(*address)
         _ask(pipe, "play")
@@ -216,16 +234,11 @@ async def measure(kind: str, counts: list[int], seconds: float) -> dict[int, flo
             before, began = _ask(pipe, "weigh"), time.perf_counter()
             await asyncio.sleep(seconds)
             after, took = _ask(pipe, "weigh"), time.perf_counter() - began
-            delays = [delay * 1_000 for delay in viewers.delays]
-            used[count] = (after[0] - before[0]) / len(delays)
-            spent, late = (after[0] - before[0]) / took, sorted(delays)
-            print(
-                f"{kind:>6} {count:>8} {spent:>8.1%} {used[count] * 1e6:>8.1f} {len(delays) / took / count:>9.1f}"
-                f" {statistics.median(late):>8.2f} {percentile(late, 95):>8.2f} {percentile(late, 99):>8.2f}"
-                f" {statistics.median(viewers.first_pictures) * 1_000:>8.0f}"
-            )
+            spent, late = after[0] - before[0], [delay * 1_000 for delay in viewers.delays]
+            first = 1_000 * statistics.median(viewers.first_pictures)
+            relayed[count] = Relayed(spent / took, spent / len(late), len(late) / took / count, late, first)
         await viewers.close()
-    return used
+    return relayed
 
 
 def _ask(pipe: Connection, order: str) -> Any:
@@ -239,9 +252,11 @@ async def main(counts: list[int], seconds: float) -> int:
     print(
         f"{'':>6} {'viewers':>8} {'of core':>8} {'µs each':>8} {'frames/s':>9} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8} {'first ms':>8}"
     )
-    floor = await measure("bare", counts, seconds)
-    ours = await measure("relay", counts, seconds)
-    return judged(*(Limit(f"CPU of a frame, {count} viewers", ours[count], floor[count], MOST) for count in counts))
+    floor, ours = [await measure(kind, counts, seconds) for kind in ("bare", "relay")]
+    for kind, relayed in (("bare", floor), ("relay", ours)):
+        print(*(f"{kind:>6} {count:>8} {each}" for count, each in relayed.items()), sep="\n")
+    limits = (Limit(f"CPU of a frame, {n} viewers", ours[n].each, floor[n].each, MOST) for n in counts)
+    return judged(*limits)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ import psycopg
 from sqlalchemy.engine import URL
 from websockets.asyncio.client import ClientConnection, connect
 
-from benchmarks.cluster import Service, serving
+from benchmarks.service import Service, serving
 from benchmarks.table import load, percentile
 from bot.clock import SystemClock
 from bot.queries.watch_links import Links
@@ -126,6 +126,11 @@ class Watched:
     def _note(self, who: str, cpu: Mapping[str, float]) -> None:
         self.cpu.setdefault(who, []).append(cpu)
 
+    def link(self) -> float:
+        """What one viewer over a link costs the web process, in percent of a core."""
+        nobody, one = ([each["web"] for each in self.cpu[who]] for who in ("nobody", "one at the web process"))
+        return statistics.median(one) - statistics.median(nobody)
+
     def show(self) -> None:
         hops = [1_000 * each for each in self.hops]
         print(
@@ -149,12 +154,17 @@ async def installed(folder: Path, url: URL, sessions: int) -> AsyncIterator[Inst
             yield Installation(service, Links(storage.grants, SystemClock(), lambda: ""), ids)
 
 
-async def main(asked: argparse.Namespace) -> int:
+async def watch(sessions: int, seconds: float, rounds: int) -> Watched:
     watched = Watched()
     with tempfile.TemporaryDirectory() as folder, OwnServer().running() as server, database_on(server) as url:
-        async with installed(Path(folder), url, asked.sessions) as there:
-            for _ in range(asked.rounds):
-                await watched.look(there, asked.seconds)
+        async with installed(Path(folder), url, sessions) as there:
+            for _ in range(rounds):
+                await watched.look(there, seconds)
+    return watched
+
+
+async def main(asked: argparse.Namespace) -> int:
+    watched = await watch(asked.sessions, asked.seconds, asked.rounds)
     print(load())
     watched.show()
     return 0
