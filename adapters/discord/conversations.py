@@ -39,10 +39,10 @@ CATCH_UP = 100
 LOOKUPS_AT_ONCE = 8
 """Conversations that are looked up at the same time."""
 
-LOOK_AGAIN_FIRST, LOOK_AGAIN_MOST = 5.0, 60.0
-"""Seconds before what failed is tried again, at first and at most."""
+LOOK_AGAIN_FIRST, LOOK_AGAIN_MOST = 2.0, 60.0
+"""Seconds before what failed is tried again: while the database does not take it, and otherwise at first and at most."""
 
-HELD_S: Final = 10.0
+HELD_S: Final = 30.0
 """Seconds, after a shard's session has begun, in which what is heard live waits for what was missed before it: one who wrote both is
 heard in order.
 """
@@ -202,7 +202,8 @@ class Backfill:
     """`talks` says where something goes on, by the newest message known there; `hear` is told of each message that was missed, oldest first;
     and says whether it was taken; `gone` of a place that is not there any more.
 
-    What failed is tried again after `again_s` seconds, then after twice as many, up to `LOOK_AGAIN_MOST`.
+    What was not taken, and what is not known, is tried again after `again_s` seconds. What Discord does not tell too, then after twice as
+    many, up to `LOOK_AGAIN_MOST`.
     """
 
     def __init__(
@@ -224,6 +225,8 @@ class Backfill:
         self._due = asyncio.Event()
         self._unknown: set[int] = set()
         """Shards of which it is not known yet where there are gaps."""
+        self._untold: set[ConversationRef] = set()
+        """Gaps of which Discord does not tell what was said."""
         self._held_until: dict[int, float] = {}
         self._news = asyncio.Event()
 
@@ -248,13 +251,17 @@ class Backfill:
         if shard_id not in self._shards:
             self._noted.pop(shard_id, None)
 
-    async def caught_up(self, shard_id: int, place: ConversationRef) -> None:
-        """Until what was missed in a place of a shard has been heard, or for `HELD_S` seconds."""
+    async def caught_up(self, shard_id: int, place: ConversationRef) -> bool:
+        """Once what was missed in a place of a shard has been heard, or cannot be looked up, or has not been for `HELD_S` seconds.
+
+        False where it will be looked up yet, and what is heard now with it.
+        """
         until = min(self._held_until.get(shard_id, 0.0), _now() + HELD_S)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(until):
-                while shard_id in self._unknown or place in self._gaps:
+                while shard_id in self._unknown or place in self._gaps.keys() - self._untold:
                     await self._news.wait()
+        return place not in self._gaps
 
     def _tell(self) -> None:
         self._news.set()
@@ -266,18 +273,19 @@ class Backfill:
         while True:
             await self._due.wait()
             self._due.clear()
-            if await self._find_gaps() and await self._look():
-                pause = self._again_s
+            if await self._find_gaps():
+                await self._look()
+            if not self._gaps and not self._shards:
                 continue
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LOOK_AGAIN_MOST)
+            pause = min(pause * 2, LOOK_AGAIN_MOST) if self._untold else self._again_s
             self._due.set()
 
     async def _find_gaps(self) -> bool:
         """Whether it is known where something was missed; of two gaps of one place the older one counts."""
         shards = frozenset(self._shards)
         try:
-            talks = await self._talks(shards) if shards else {}
+            talks = await self._talks(shards)  # asked for none too: without the database nothing is taken
         except StoreUnavailable as error:
             log.warning("what was said meanwhile is looked up later", reason=error.detail)
             return False
@@ -285,17 +293,16 @@ class Backfill:
         noted = {place: newest for shard in shards for place, newest in self._noted.pop(shard, {}).items()}
         for place, newest in talks.items():
             self._gaps[place] = min(newest, noted.get(place, newest), self._gaps.get(place, newest))
+        self._untold -= talks.keys()
         self._unknown -= shards
         self._tell()
         return True
 
-    async def _look(self) -> bool:
-        """Whether nothing is left to be tried again."""
+    async def _look(self) -> None:
         room = asyncio.Semaphore(LOOKUPS_AT_ONCE)
         async with asyncio.TaskGroup() as group:
             for place, newest in list(self._gaps.items()):
                 group.create_task(self._close(place, newest, room))
-        return not self._gaps
 
     async def _close(self, place: ConversationRef, newest: int, room: asyncio.Semaphore) -> None:
         try:
@@ -306,7 +313,9 @@ class Backfill:
             await self._gone(place)
         except PlatformError as error:
             log.warning("what was said meanwhile is looked up later", reason=error.detail)
+            self._untold.add(place)
         else:
+            self._untold.discard(place)
             if await self._hear_all(place, missed) and self._gaps.get(place) == newest:
                 del self._gaps[place]
         self._tell()

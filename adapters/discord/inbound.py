@@ -135,14 +135,16 @@ class DiscordInboundHandler:
 
 
 class MessageEvents:
-    """`own_id` is asked for anew: it is known only once we are logged in. `caught_up` returns once what was said before in a place is heard."""
+    """`own_id` is asked for anew: it is known only once we are logged in. `caught_up` returns once what was said before in a place
+    is heard; False where that, and what is heard now, will be looked up.
+    """
 
     def __init__(
         self,
         handler: DiscordInboundHandler,
         places: Places,
         own_id: Callable[[], int],
-        caught_up: Callable[[ConversationRef], Awaitable[None]],
+        caught_up: Callable[[ConversationRef], Awaitable[bool]],
     ) -> None:
         self._handler = handler
         self._caught_up = caught_up
@@ -151,7 +153,7 @@ class MessageEvents:
 
     async def hear(self, message: discord.Message, *, late: bool = False) -> bool:
         """Take one message, and say whether it was, or is none for us. `late` ones were said while we were away: nobody is told any more
-        how to start a session.
+        how to start a session. Of one that was not taken and will be heard again nobody is told.
         """
         if not _is_spoken(message):
             return True
@@ -162,15 +164,14 @@ class MessageEvents:
         place = await self._place_of(_guild_id(message), message.channel.id)
         if place is None:
             return True
-        if not late:
-            await self._caught_up(place)
+        again = late or not await self._caught_up(place)
         inbound = self._inbound(message, place, words, addressed=addressed)
         if addressed and not late and (verb := forms.asked_for(words, self._handler.catalogue)):
             await self._handler.offer_form(inbound, verb)
             return True
         outcome = await self._handler.accept(inbound)
         taken = outcome not in UNTAKEN
-        if taken or not late:  # else it is heard again
+        if taken or not again:
             await self._handler.settle_message(inbound, outcome, addressed=addressed and not late)
         return taken
 

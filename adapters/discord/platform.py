@@ -302,8 +302,8 @@ class DiscordPlatform(DiscordPublisher):
         here = {place: int(last) for place, last in found.items() if self._shard_of(place) in shards}
         return {place: max(last, self._conversations.newest(place)) for place, last in here.items()}
 
-    async def _caught_up(self, place: ConversationRef) -> None:
-        await self._backfill.caught_up(self._shard_of(place), place)
+    async def _caught_up(self, place: ConversationRef) -> bool:
+        return await self._backfill.caught_up(self._shard_of(place), place)
 
     def _shard_of(self, place: ConversationRef) -> int:
         return 0 if is_direct(place) or not self._client else self._client.shard_of(int(place.workspace_id))

@@ -131,7 +131,10 @@ class DiscordTown:
         return self.fake.refused
 
     def told(self) -> list[tuple[str, str]]:
-        return [told for call in self.fake.calls if (told := self._told_by(call))]
+        """What was refused was told to nobody, and what was repeated under one nonce once."""
+        taken = [call for call in self.fake.calls if call.status < 300]
+        once = {_nonce(call) or str(number): call for number, call in enumerate(taken)}
+        return [told for call in once.values() if (told := self._told_by(call))]
 
     def lines(self) -> list[PostedLine]:
         ours = (message for message in self.fake.messages.values() if message["author"]["id"] == BOT)
@@ -159,6 +162,10 @@ class DiscordTown:
         person = self.persons.get(answered[1] if answered else str(replied), "")
         person = person or (named[1] if named else "") or (f"55{written[1]}" if written else "")
         return (person, _ABOUT.sub("", text)) if person and text and not NUMBERED.search(text) else None
+
+
+def _nonce(call: Call) -> str:
+    return str(call.body.get("nonce", "")) if isinstance(call.body, dict) else ""
 
 
 @dataclass

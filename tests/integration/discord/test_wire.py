@@ -403,6 +403,22 @@ async def test_what_was_missed_and_not_taken_is_heard_again(wire: Wire) -> None:
     assert told(wire) == []
 
 
+async def test_of_what_will_be_looked_up_nobody_is_told(discord: FakeDiscord) -> None:
+    """The database fails while a gap is looked up: what is said meanwhile is heard with it, later and in order."""
+    async with running(Wire(discord, again_s=0.3)) as wire:
+        await wire.write("First")
+        assert await wire.core.texts(1) == ["First"]
+        wire.core.broken = StoreUnavailable("Not taken.")
+        discord.message("Said meanwhile")
+        await wire.platform.connected(0)
+        await wire.until(lambda: len(wire.core.inbounds) > 1)
+        await wire.write("Said live")
+        wire.core.broken = None
+
+        assert list(dict.fromkeys(await wire.core.texts(4))) == ["First", "Said meanwhile", "Said live"]
+        assert told(wire) == []
+
+
 async def test_a_backfill_runs_later_though_people_talk(discord: FakeDiscord) -> None:
     async with running(Wire(discord, again_s=0.3)) as wire:
         await wire.write("First")

@@ -1,4 +1,4 @@
-"""What was missed is heard first, and what is heard live waits for it no longer than that takes, or ten seconds."""
+"""What was missed is heard first, and what is heard live waits for it no longer than that takes, or thirty seconds."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.discord.client import Rest
-from adapters.discord.conversations import HELD_S, Backfill, Payload
+from adapters.discord.conversations import HELD_S, LOOK_AGAIN_FIRST, Backfill, Payload
 from bot.domain.conversations import ConversationRef
-from bot.domain.errors import StoreUnavailable
+from bot.domain.errors import PlatformError, StoreUnavailable
 from bot.testing.virtual_time import run_virtual
 
 PLACE, QUIET = (ConversationRef("discord", "1", channel) for channel in ("2", "3"))
@@ -16,14 +16,17 @@ FIRST, MISSED, NEXT, LIVE = 10, 11, 12, 13
 
 
 class History(Rest):
-    """Messages of a channel, the newest first; each look takes so many seconds."""
+    """Messages of a channel, the newest first; each look takes so many seconds, or fails."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, told: bool) -> None:
         super().__init__(lambda: None)
         self.seconds = seconds
+        self.told = told
 
     async def call(self, *_: Any, **__: Any) -> Any:
         await asyncio.sleep(self.seconds)
+        if not self.told:
+            raise PlatformError("Not now.")
         return [{"id": str(each)} for each in (NEXT, MISSED, FIRST)]
 
 
@@ -33,9 +36,13 @@ class Gap:
 
     seconds: float = 0.0
     known: bool = True
+    told: bool = True
+    """Whether Discord tells what was said."""
     heard: list[int] = field(default_factory=list)
     refused: int = 0
     """The first so many are not taken."""
+    caught_up: bool = False
+    """What the live one was told."""
 
     async def talks(self, _shards: Collection[int]) -> Mapping[ConversationRef, int]:
         if not self.known:
@@ -53,12 +60,12 @@ class Gap:
 
     async def live(self, place: ConversationRef = PLACE) -> float:
         """Seconds that what is heard live waited."""
-        backfill = Backfill(History(self.seconds), self.talks, self.hear, self.gone)
+        backfill = Backfill(History(self.seconds, told=self.told), self.talks, self.hear, self.gone)
         began = asyncio.get_running_loop().time()
         await backfill.note(0)
         running = asyncio.create_task(backfill.run())
         backfill.missed(0)
-        await backfill.caught_up(0, place)
+        self.caught_up = await backfill.caught_up(0, place)
         self.heard.append(LIVE)
         running.cancel()
         await asyncio.wait([running])
@@ -70,13 +77,19 @@ def test_what_was_missed_is_heard_first() -> None:
 
     assert run_virtual(gap.live()) == 2
     assert gap.heard == [MISSED, NEXT, LIVE]
+    assert gap.caught_up
 
 
-def test_it_waits_ten_seconds_at_most() -> None:
+def test_it_waits_thirty_seconds_at_most() -> None:
     gap = Gap(seconds=60)
 
     assert run_virtual(gap.live()) == HELD_S
     assert gap.heard == [LIVE]
+    assert not gap.caught_up  # it is among what will be looked up
+
+
+def test_it_does_not_wait_for_what_discord_does_not_tell() -> None:
+    assert run_virtual(Gap(told=False).live()) == 0
 
 
 def test_it_waits_no_longer_where_gaps_are_not_known() -> None:
@@ -90,5 +103,5 @@ def test_where_nothing_was_missed_nobody_waits() -> None:
 def test_what_follows_one_not_taken_waits_with_it() -> None:
     gap = Gap(refused=1)
 
-    assert run_virtual(gap.live()) == 5
+    assert run_virtual(gap.live()) == LOOK_AGAIN_FIRST
     assert gap.heard == [MISSED, NEXT, LIVE]

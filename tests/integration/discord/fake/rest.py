@@ -41,6 +41,8 @@ class Call:
     contents: tuple[bytes, ...] = ()
     query: dict[str, str] = field(default_factory=dict)
     token: str = ""
+    status: int = 0
+    """What it was answered with."""
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -112,6 +114,11 @@ class FakeRest:
 
     def answer(self, call: Call) -> Answer:
         self.calls.append(call)
+        answer = self._answered(call)
+        call.status = answer.status
+        return answer
+
+    def _answered(self, call: Call) -> Answer:
         if self.judged:
             self.complaints += _faults(call)
         for pattern, answers in self.script.items():
