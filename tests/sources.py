@@ -1,4 +1,4 @@
-"""Sources of this project, parsed once for all tests that read them."""
+"""Sources of this project, for tests that read them."""
 
 import ast
 import re
@@ -20,9 +20,10 @@ def mentioning(pattern: str, *folders: str) -> Sequence[Path]:
     return [path for path in sources(*folders) if re.search(pattern, path.read_text())]
 
 
-@cache
 def nodes(path: Path) -> Sequence[ast.AST]:
-    """All that a file's syntax tree holds, what is nearer to the root first."""
+    """All that a file's syntax tree holds, what is nearer to the root first. Not kept: few are asked for twice, and all of them would be
+    gone through each time that garbage is looked for.
+    """
     return tuple(ast.walk(ast.parse(path.read_text())))
 
 

@@ -160,7 +160,7 @@ async def test_an_unwoken_sleeper_ends_and_its_card_says_so(stack: Stack) -> Non
 
 @on_stack()
 async def test_what_was_said_is_forgotten_in_time(stack: Stack) -> None:
-    async with stack.serving(timeouts=SessionTimeouts(retention=timedelta(minutes=30))):
+    async with stack.serving(timeouts=SessionTimeouts(retention=timedelta(minutes=10))):
         await stack.room.command("start")
         await stack.live()
         await stack.room.say("Who are you?", stack.room.thread)
@@ -168,7 +168,7 @@ async def test_what_was_said_is_forgotten_in_time(stack: Stack) -> None:
         await stack.room.command("stop")
         await stack.ended()
         assert (await ask(stack, "transcript")).file is not None
-        await asyncio.sleep(45 * 60)
+        await asyncio.sleep(25 * 60)
         assert "No avatar has talked here yet" in (await ask(stack, "transcript")).text
 
 
