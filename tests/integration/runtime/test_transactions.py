@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from benchmarks.walk import CLOCKS
+from bot.ports.storage.records import InboxOutcome
 from bot.storage.connections import Work
 from tests.world_fixture import CuttableStore, Stack, T, on_stack
 
@@ -85,3 +87,29 @@ async def test_a_message_and_its_answer_take_eight_transactions_at_most(stack: S
     assert "read in turns" not in asked, (
         "the message was handed over, and is claimed by the words that it was judged by"
     )
+
+
+class EndingStore(CuttableStore):
+    """Tells when a turn is over whose outcome waits for another write."""
+
+    over: asyncio.Event
+
+    async def unhurried(self, work: Work[T]) -> T:
+        self.over.set()
+        return await super().unhurried(work)
+
+
+@on_stack()
+async def test_who_stops_while_an_outcome_waits_writes_it(stack: Stack) -> None:
+    EndingStore.over = asyncio.Event()
+    async with stack.serving(kind=EndingStore):
+        await stack.room.command("start")
+        await stack.live()
+        await stack.room.say("What is 6 * 7?", stack.room.thread)
+        await EndingStore.over.wait()
+    async with stack.serving() as service:
+        place, outcomes = stack.room.thread, [InboxOutcome.SPOKEN, InboxOutcome.UNHEARD]
+        counted = await service.services.storage.inbox.count_outcomes(
+            place.platform, place.workspace_id, datetime.min.replace(tzinfo=UTC), outcomes
+        )
+    assert counted == {InboxOutcome.SPOKEN: 1}
