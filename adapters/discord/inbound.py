@@ -73,7 +73,7 @@ class DiscordInboundHandler:
             case Question():
                 await self._once(inbound, partial(self._answer, inbound))
             case Refused(sentence) | NoSession(sentence):
-                await self.tell(inbound, Reply(sentence))
+                await self._refuse(inbound, sentence)
 
     async def settle_message(self, inbound: Inbound, outcome: Outcome, *, addressed: bool) -> None:
         """People write a lot that is not for us: without a session only who addressed us is told so."""
@@ -97,7 +97,9 @@ class DiscordInboundHandler:
         await (tell() if sentence == NOT_TAKEN else self._once(inbound, tell))
 
     async def _once(self, inbound: Inbound, give: Give) -> None:
-        """A message is looked up again after an interruption, perhaps by another process. Whoever cannot know it says so."""
+        """A message is looked up again after an interruption, and a shard received twice for a moment, perhaps by another process. Whoever
+        cannot know it says so.
+        """
         try:
             giving = await self.core.first_to_answer(inbound, give)
         except StoreUnavailable as error:

@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 
 from adapters.discord.conversations import server
-from bot.domain.conversations import Inbound, Link, MessageDeleted, MessageEdited, Outcome, Question, Refused, Reply
+from bot.domain.conversations import (
+    Inbound,
+    Link,
+    MessageDeleted,
+    MessageEdited,
+    NoSession,
+    Outcome,
+    Question,
+    Refused,
+    Reply,
+)
 from bot.domain.errors import BeingAnswered, MessageGone, PlaceGone, PlatformError, StoreUnavailable, Throttled
 from bot.testing import FakeSecretVault
 from tests.contract.platform.cards import CARD, LIVE, final, growing
@@ -157,6 +167,19 @@ async def test_a_message_that_comes_twice_is_answered_once(wire: Wire, outcome: 
     await wire.discord.until(lambda: "Too long." in told(wire))
 
     assert sum(text.startswith("Ten messages wait already.") for text in told(wire)) == 1
+
+
+@pytest.mark.parametrize("outcome", [Question(), Refused("Ten messages wait already."), NoSession("Nobody is live.")])
+async def test_a_command_that_comes_twice_is_answered_once(wire: Wire, outcome: Outcome) -> None:
+    wire.core.outcome, wire.core.reply = outcome, Reply("Nobody is live.")
+    for _ in range(2):
+        await wire.discord.dispatch("INTERACTION_CREATE", command("status"))
+        await wire.until(lambda: len(wire.core.answered) == 1)
+    await wire.discord.dispatch("INTERACTION_CREATE", command("usage", 501, "another"))
+    for token in ("interaction-token", "another"):
+        await wire.discord.until(lambda token=token: wire.discord.made(f"PATCH /webhooks/\\d+/{token}/.*"))
+
+    assert len(wire.discord.made("(PATCH|POST) /webhooks/\\d+/interaction-token.*")) == 1
 
 
 @pytest.mark.parametrize("event", ["MESSAGE_CREATE", "INTERACTION_CREATE"])
