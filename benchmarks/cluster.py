@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -23,6 +24,8 @@ from benchmarks.service import Service, median_of, serving
 from benchmarks.table import load, percentile
 from benchmarks.viewer_relay import measure
 from benchmarks.watched_elsewhere import watch
+from bot.runtime.lease import LEASE
+from bot.runtime.worker import TAKE_OVER_EVERY
 from tests.cluster.world import EQUALS, Towns, installed
 from tests.server import OwnServer, database_on
 
@@ -30,7 +33,7 @@ SESSIONS = 200
 IDLE_S, TALK_S, A_SECOND = 10.0, 15.0, 50
 COLUMNS = ("SQLite, 1", "PostgreSQL, 1", "PostgreSQL, 3")
 PROCESSES: Mapping[str, int] = dict(zip(COLUMNS, (1, 1, 3), strict=True))
-LEASE_AND_LOOK_S = 5.25
+LEASE_AND_LOOK_S = (LEASE + timedelta(seconds=TAKE_OVER_EVERY)).total_seconds()
 
 
 @dataclass

@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY = 1.0
 """Seconds between two looks for sessions without a wakeup. The rows are the truth; a wakeup is only a hint."""
 TAKE_OVER_EVERY = 0.5
-"""Where others may have died: half of it is part of what a takeover takes, after the lease of 5 s."""
+"""Where others may have died: half of it is part of what a takeover takes, after the lease."""
 POLL_EVERY = 0.25
 """Seconds between two looks for what other processes took in for sessions that run here."""
 RETRY_FIRST, RETRY_MOST = 1.0, 30.0

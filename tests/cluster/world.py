@@ -194,7 +194,9 @@ class World:
         await asyncio.gather(*map(self.cluster.ready, self.cluster.living))
         await self.watch.until(self.all_live)
         self._note("PostgreSQL away", [asyncio.get_running_loop().time() - began])
-        self.left += [f"{id_} went to another" for id_, epoch in self._epochs().items() if epoch != epochs.get(id_, epoch)]
+        self.left += [
+            f"{id_} went to another" for id_, epoch in self._epochs().items() if epoch != epochs.get(id_, epoch)
+        ]
 
     def _epochs(self) -> dict[str, int]:
         """How often each session was taken by somebody."""
