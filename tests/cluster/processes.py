@@ -108,6 +108,10 @@ class Cluster:
     def named(self, name: str) -> ServiceProcess:
         return next(process for process in self.processes if process.name == name)
 
+    def one_of(self, kind: str) -> ServiceProcess:
+        """The first that lives of a kind that the topology names."""
+        return next(process for process in self.living if process.name.rpartition("-")[0] == kind)
+
     def start(self, kind: str) -> ServiceProcess:
         """One more of a kind that the topology names."""
         name = f"{kind}-{next(self._numbers)}"

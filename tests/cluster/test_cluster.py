@@ -1,5 +1,6 @@
 """Several processes of the service, one database: whatever happens to any of them, nothing is lost and nothing is done twice."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,14 @@ FEW_TOWNS = Towns(20, 10, ON_DISCORD)
 MANY_ON_SLACK, MANY_ON_DISCORD = 240, 60
 MANY_TALK = 60
 FROZEN_S, AWAY_S = 15.0, 12.0
+GATEWAY_FROZEN_S = 8.0
+"""Longer than a command may wait, and than a gateway keeps its shards."""
+
+TWO_GATEWAYS: Mapping[str, Sequence[str]] = {
+    "web": ("web",),
+    **dict.fromkeys("gh", ("gateway",)),
+    **dict.fromkeys("ab", ("worker",)),
+}
 
 
 async def test_a_few_processes_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
@@ -38,6 +47,25 @@ async def test_who_freezes_and_comes_back_writes_nothing(tmp_path: Path) -> None
             for _ in range(3):
                 await world.freeze(world.busiest(), FROZEN_S)
                 await world.each_says(1)
+        await hold(world)
+
+
+@pytest.mark.soak
+async def test_gateways_die_and_freeze_and_everybody_is_answered_once(tmp_path: Path) -> None:
+    """A gateway dies and the server with it; another freezes while people type. What was missed is spoken in order."""
+    async with installed(tmp_path, Towns(2, 10, ON_DISCORD), TWO_GATEWAYS) as world:
+        await world.begin(2, ON_DISCORD)
+        async with world.talk(every=8):
+            for kind, other in ("gh", "hg"):
+                await world.each_says(1)
+                await world.kill(world.cluster.one_of(kind))
+                await world.stop_server()
+                await world.each_says(1)
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(world.freeze(world.cluster.one_of(other), GATEWAY_FROZEN_S))
+                    for talker in world.talkers:
+                        group.create_task(talker.command("start minutes:60"))
+            await world.each_says(1)
         await hold(world)
 
 
