@@ -4,8 +4,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from tests.cluster.discord import DiscordTown, ShardedDiscord
 from tests.cluster.findings import Findings, InboxRow
 from tests.cluster.talk import Place, PostedLine, SaidMessage, Talker
+from tests.integration.discord.fake import Call
 
 TEXT = "this is number 0 of C1, loud and clear."
 ROW = InboxRow("r1", "e1", "say", "ann", "C1", "done", "spoken", "", reply_due=False)
@@ -70,3 +72,17 @@ def test_where_all_went_well_nobody_complains() -> None:
 def test_what_went_wrong_is_complained_of(what: str) -> None:
     found, kinds = WRONG[what]
     assert found.complaints().keys() == kinds
+
+
+def test_who_was_told_on_discord_is_seen_whichever_way() -> None:
+    """By the interaction, by name, directly; not where it was refused, and once where it was repeated."""
+    town = DiscordTown(ShardedDiscord(judged=False), 1, persons={"token": "551"})
+    town.fake.calls += [
+        Call("PATCH", "/webhooks/9/token/messages/@original", {"content": "Too\\. long"}, status=200),
+        Call("POST", "/channels/7/messages", {"content": "<@552> No.", "nonce": "a"}, status=429),
+        Call("POST", "/channels/7/messages", {"content": "<@552> No.", "nonce": "a"}, status=200),
+        Call("POST", "/channels/7/messages", {"content": "<@552> No.", "nonce": "a"}, status=200),
+        Call("POST", "/channels/713/messages", {"content": "Yours.\n-# About <#7>"}, status=200),
+        Call("POST", "/channels/7/messages", {"content": "<@552> this is number 0 of C1, loud and clear."}, status=200),
+    ]
+    assert town.told() == [("551", "Too. long"), ("552", "No."), ("553", "Yours.")]
