@@ -256,12 +256,16 @@ class Backfill:
 
         False where it will be looked up yet, and what is heard now with it.
         """
-        until = min(self._held_until.get(shard_id, 0.0), _now() + HELD_S)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(until):
-                while shard_id in self._unknown or place in self._gaps.keys() - self._untold:
-                    await self._news.wait()
+        if self._is_behind(shard_id, place):
+            until = min(self._held_until.get(shard_id, 0.0), _now() + HELD_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    while self._is_behind(shard_id, place):
+                        await self._news.wait()
         return place not in self._gaps
+
+    def _is_behind(self, shard_id: int, place: ConversationRef) -> bool:
+        return shard_id in self._unknown or (place in self._gaps and place not in self._untold)
 
     def _tell(self) -> None:
         self._news.set()
