@@ -17,6 +17,7 @@ from discord.http import Route
 from adapters.discord.client import NO_MEMBER, DiscordRefused, Rest
 from bot.domain.conversations import A_DIRECT_MESSAGE, Channel, ConversationRef, Membership, Person
 from bot.domain.errors import PlaceGone, PlatformError, StoreUnavailable
+from bot.tasks import rest
 
 NOBODY = Person("", "somebody")
 """Who deleted or edited something, where Discord does not say."""
@@ -262,7 +263,7 @@ class Backfill:
                 async with asyncio.timeout_at(until):
                     while self._is_behind(shard_id, place):
                         await self._news.wait()
-        return place not in self._gaps
+        return place not in self._gaps or place in self._untold
 
     def _is_behind(self, shard_id: int, place: ConversationRef) -> bool:
         return shard_id in self._unknown or (place in self._gaps and place not in self._untold)
@@ -280,8 +281,9 @@ class Backfill:
             if await self._find_gaps():
                 await self._look()
             if not self._gaps and not self._shards:
+                pause = self._again_s
                 continue
-            await asyncio.sleep(pause)
+            await rest(self._due, pause)
             pause = min(pause * 2, LOOK_AGAIN_MOST) if self._untold else self._again_s
             self._due.set()
 

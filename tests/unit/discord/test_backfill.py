@@ -9,6 +9,7 @@ from adapters.discord.client import Rest
 from adapters.discord.conversations import HELD_S, LOOK_AGAIN_FIRST, Backfill, Payload
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import PlatformError, StoreUnavailable
+from bot.tasks import cancel_and_wait
 from bot.testing.virtual_time import run_virtual
 
 PLACE, QUIET = (ConversationRef("discord", "1", channel) for channel in ("2", "3"))
@@ -67,8 +68,7 @@ class Gap:
         backfill.missed(0)
         self.caught_up = await backfill.caught_up(0, place)
         self.heard.append(LIVE)
-        running.cancel()
-        await asyncio.wait([running])
+        await cancel_and_wait(running)
         return asyncio.get_running_loop().time() - began
 
 
@@ -89,7 +89,27 @@ def test_it_waits_thirty_seconds_at_most() -> None:
 
 
 def test_it_does_not_wait_for_what_discord_does_not_tell() -> None:
-    assert run_virtual(Gap(told=False).live()) == 0
+    gap = Gap(told=False)
+
+    assert run_virtual(gap.live()) == 0
+    assert gap.caught_up  # nobody counts on a look
+
+
+def test_a_new_gap_is_looked_up_at_once_whatever_waits() -> None:
+    async def seconds() -> float:
+        gap = Gap(told=False)
+        backfill = Backfill(History(0, told=False), gap.talks, gap.hear, gap.gone)
+        running = asyncio.create_task(backfill.run())
+        backfill.missed(0)
+        await asyncio.sleep(50)  # between two looks, which are far apart by now
+        began = asyncio.get_running_loop().time()
+        await backfill.note(1)
+        backfill.missed(1)
+        await backfill.caught_up(1, PLACE)
+        await cancel_and_wait(running)
+        return asyncio.get_running_loop().time() - began
+
+    assert run_virtual(seconds()) == 0
 
 
 def test_it_waits_no_longer_where_gaps_are_not_known() -> None:
