@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bot.delivery.shared_budgets import MOST_RESERVED, SHARE_ALONE, SharedBudget, SharedBudgets
-from bot.ports.processes import CallRate
+from bot.domain.errors import StoreUnavailable
+from bot.ports.processes import CallBudget, CallRate, LocalBudget
 from bot.storage.memory import MemoryStorage
 from bot.storage.memory.rows import Data
 from bot.tasks import cancel_and_wait
@@ -102,6 +103,38 @@ def test_a_pause_that_one_is_asked_for_holds_for_all() -> None:
         began = asyncio.get_running_loop().time()
         await other.turn()
         assert asyncio.get_running_loop().time() - began == pytest.approx(7.0, abs=0.1)
+
+    played(story())
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_how_long_a_turn_would_take_is_told_for_nothing(alone: bool) -> None:
+    async def story() -> None:
+        rate, data = CallRate(interval=300.0, burst=2), Data()
+        one, other = (SharedBudget(SlowStorage(data).coordination, "calls", rate) for _ in range(2))
+        budgets: list[CallBudget] = [LocalBudget(rate)] * 2 if alone else [one, other]
+        for _ in range(2):
+            assert await budgets[0].paused() == 0
+            await budgets[0].turn()
+        assert [round(await budgets[1].paused()) for _ in range(3)] == [300] * 3
+        await budgets[0].pause(500)
+        assert round(await budgets[1].paused()) == 500
+
+    played(story())
+
+
+def test_without_the_storage_a_pause_is_this_process_own() -> None:
+    async def story() -> None:
+        storage = SlowStorage(Data())
+
+        async def away(*_: Any, **__: Any) -> Any:
+            raise StoreUnavailable("Not now.")
+
+        for call in ("reserve", "pause", "paused"):
+            setattr(storage.coordination, call, away)
+        budget = SharedBudget(storage.coordination, "calls", RATE)
+        await budget.pause(7)
+        assert await budget.paused() == 7
 
     played(story())
 
