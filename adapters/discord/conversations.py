@@ -8,6 +8,7 @@ import contextlib
 import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import discord
@@ -199,6 +200,14 @@ class Conversations:
 # ---------------------------------------------------------------- what was missed
 
 
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """A place of a shard, of which is to be heard what was said after a message."""
+
+    shard_id: int
+    after: int
+
+
 class Backfill:
     """`talks` says where something goes on, by the newest message known there; `hear` is told of each message that was missed, oldest first;
     and says whether it was taken; `gone` of a place that is not there any more.
@@ -228,6 +237,7 @@ class Backfill:
         """Shards of which it is not known yet where there are gaps."""
         self._untold: set[ConversationRef] = set()
         """Gaps of which Discord does not tell what was said."""
+        self._unheard: dict[ConversationRef, Unheard] = {}
         self._held_until: dict[int, float] = {}
         self._news = asyncio.Event()
 
@@ -252,6 +262,13 @@ class Backfill:
         if shard_id not in self._shards:
             self._noted.pop(shard_id, None)
 
+    def unheard(self, shard_id: int, place: ConversationRef, message_id: int) -> None:
+        """A message was not taken, and its author not told, as nobody knew whether anything goes on there. It is looked up if so."""
+        if len(self._unheard) < AT_MOST:
+            self._unheard.setdefault(place, Unheard(shard_id, message_id - 1))
+        self._held_until[shard_id] = max(self._held_until.get(shard_id, 0.0), _now() + HELD_S)
+        self._due.set()
+
     async def caught_up(self, shard_id: int, place: ConversationRef) -> bool:
         """Once what was missed in a place of a shard has been heard, or cannot be looked up, or has not been for `HELD_S` seconds.
 
@@ -263,10 +280,13 @@ class Backfill:
                 async with asyncio.timeout_at(until):
                     while self._is_behind(shard_id, place):
                         await self._news.wait()
-        return place not in self._gaps or place in self._untold
+        return not self._is_missing(place)
 
     def _is_behind(self, shard_id: int, place: ConversationRef) -> bool:
-        return shard_id in self._unknown or (place in self._gaps and place not in self._untold)
+        return shard_id in self._unknown or self._is_missing(place)
+
+    def _is_missing(self, place: ConversationRef) -> bool:
+        return place in self._unheard or (place in self._gaps and place not in self._untold)
 
     def _tell(self) -> None:
         self._news.set()
@@ -280,7 +300,7 @@ class Backfill:
             self._due.clear()
             if await self._find_gaps():
                 await self._look()
-            if not self._gaps and not self._shards:
+            if not self._gaps and not self._shards and not self._unheard:
                 pause = self._again_s
                 continue
             await rest(self._due, pause)
@@ -289,9 +309,10 @@ class Backfill:
 
     async def _find_gaps(self) -> bool:
         """Whether it is known where something was missed; of two gaps of one place the older one counts."""
-        shards = frozenset(self._shards)
+        shards, unheard = frozenset(self._shards), dict(self._unheard)
         try:
             talks = await self._talks(shards)  # asked for none too: without the database nothing is taken
+            there = await self._talks({each.shard_id for each in unheard.values()}) if unheard else {}
         except StoreUnavailable as error:
             log.warning("what was said meanwhile is looked up later", reason=error.detail)
             return False
@@ -299,6 +320,10 @@ class Backfill:
         noted = {place: newest for shard in shards for place, newest in self._noted.pop(shard, {}).items()}
         for place, newest in talks.items():
             self._gaps[place] = min(newest, noted.get(place, newest), self._gaps.get(place, newest))
+        for place, message in unheard.items():
+            del self._unheard[place]
+            if place in there:
+                self._gaps[place] = min(message.after, self._gaps.get(place, message.after))
         self._untold -= talks.keys()
         self._unknown -= shards
         self._tell()

@@ -138,7 +138,8 @@ class DiscordInboundHandler:
 
 class MessageEvents:
     """`own_id` is asked for anew: it is known only once we are logged in. `caught_up` returns once what was said before in a place
-    is heard; False where that, and what is heard now, will be looked up.
+    is heard; False where that, and what is heard now, will be looked up. `unheard` is told of a message that
+    was not taken, and of which nobody was told either: nobody could know whether anything goes on there.
     """
 
     def __init__(
@@ -147,8 +148,10 @@ class MessageEvents:
         places: Places,
         own_id: Callable[[], int],
         caught_up: Callable[[ConversationRef], Awaitable[bool]],
+        unheard: Callable[[ConversationRef, int], None],
     ) -> None:
         self._handler = handler
+        self._unheard = unheard
         self._caught_up = caught_up
         self._places = places
         self._own_id = own_id
@@ -175,6 +178,8 @@ class MessageEvents:
         taken = outcome not in UNTAKEN
         if taken or not again:
             await self._handler.settle_message(inbound, outcome, addressed=addressed and not late)
+        if isinstance(outcome, Refused) and not (taken or again or addressed or place in self._handler.conversations):
+            self._unheard(place, message.id)
         return taken
 
     async def edited(self, payload: discord.RawMessageUpdateEvent) -> None:

@@ -106,7 +106,7 @@ class DiscordPlatform(DiscordPublisher):
         super().__init__(rest, replies, conversations, clock, settings)
         handler = DiscordInboundHandler(core, replies, conversations, catalogue)
         self._places = Places(rest, self._guild)
-        self._messages = MessageEvents(handler, self._places, self._own_id, self._caught_up)
+        self._messages = MessageEvents(handler, self._places, self._own_id, self._caught_up, self._unheard)
         self._interactions = DiscordInteractions(handler, settings.conversation)
         self._backfill = Backfill(rest, self._talks, self._hear_missed, self._gone, backfill_again_s)
         self._commands = CommandSync(
@@ -304,6 +304,9 @@ class DiscordPlatform(DiscordPublisher):
 
     async def _caught_up(self, place: ConversationRef) -> bool:
         return await self._backfill.caught_up(self._shard_of(place), place)
+
+    def _unheard(self, place: ConversationRef, message_id: int) -> None:
+        self._backfill.unheard(self._shard_of(place), place, message_id)
 
     def _shard_of(self, place: ConversationRef) -> int:
         return 0 if is_direct(place) or not self._client else self._client.shard_of(int(place.workspace_id))

@@ -317,6 +317,20 @@ async def test_a_second_acknowledgement_is_no_failure(wire: Wire) -> None:
     assert wire.discord.made("POST /users/@me/channels") == []
 
 
+async def test_what_a_new_process_could_not_take_is_looked_up(discord: FakeDiscord) -> None:
+    """It has heard nobody there yet, and cannot ask whether somebody is live: nobody is told, and nothing is lost."""
+    core = Heard()
+    async with running(Wire(discord, core=core, again_s=0.1)) as wire:
+        core.talked, core.unavailable = {PLACE: "1"}, True
+        await wire.write("The database is away")
+        await wire.until(lambda: core.inbounds)
+
+        core.unavailable = False
+        assert (await core.texts(2))[-1] == "The database is away"
+
+    assert discord.made(f"POST /channels/{CHANNEL}/messages") == []
+
+
 async def test_what_was_edited_to_nothing_is_withdrawn(wire: Wire) -> None:
     said = wire.discord.message("Hello")
     for words in ("Hello, all", f"<@{USER['id']}>"):

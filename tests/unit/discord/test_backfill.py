@@ -45,10 +45,10 @@ class Gap:
     caught_up: bool = False
     """What the live one was told."""
 
-    async def talks(self, _shards: Collection[int]) -> Mapping[ConversationRef, int]:
+    async def talks(self, shards: Collection[int]) -> Mapping[ConversationRef, int]:
         if not self.known:
             raise StoreUnavailable("Not now.")
-        return {PLACE: FIRST}
+        return {PLACE: FIRST} if shards else {}
 
     async def hear(self, _place: ConversationRef, message: Payload) -> bool:
         if self.refused:
@@ -114,6 +114,27 @@ def test_a_new_gap_is_looked_up_at_once_whatever_waits() -> None:
 
 def test_it_waits_no_longer_where_gaps_are_not_known() -> None:
     assert run_virtual(Gap(known=False).live()) == HELD_S
+
+
+async def said_while_the_database_was_away(place: ConversationRef) -> list[int]:
+    """What was heard in all; the last is heard live, ten seconds later, as the database is back."""
+    gap = Gap(known=False)
+    backfill = Backfill(History(0, told=True), gap.talks, gap.hear, gap.gone)
+    running = asyncio.create_task(backfill.run())
+    for message in (NEXT, LIVE):
+        assert await backfill.caught_up(0, place) is (message == NEXT)
+        backfill.unheard(0, place, message)
+        await asyncio.sleep(5)
+        gap.known = message == LIVE
+    await backfill.caught_up(0, place)
+    gap.heard.append(LIVE)
+    await cancel_and_wait(running)
+    return gap.heard
+
+
+def test_what_nobody_took_is_looked_up_where_something_goes_on() -> None:
+    assert run_virtual(said_while_the_database_was_away(PLACE)) == [NEXT, LIVE]
+    assert run_virtual(said_while_the_database_was_away(QUIET)) == [LIVE]
 
 
 def test_where_nothing_was_missed_nobody_waits() -> None:
