@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import aiohttp
 import pytest
 
+from bot.tasks import cancel_and_wait
 from tests.cluster.discord import ShardedDiscord
 from tests.integration.discord.fake import FakeDiscord, open_fake
+from tests.integration.discord.fake.limits import Limits, Stalls
 from tests.integration.discord.fake.payloads import BOT, CHANNEL, TOKEN
 from tests.integration.discord.fake.rest import Answer, Call, FakeRest
 from tests.integration.discord.openapi import limits
@@ -122,6 +125,31 @@ async def test_sessions_of_a_day_are_used_up_and_count_anew() -> None:
     await asyncio.sleep(0.06)
 
     assert rest.take_session()
+
+
+def taken(limits: Limits) -> int:
+    """How many calls at one moment."""
+    return next(number for number in range(200) if limits.judge(f"GET /guilds/{number}").refused)
+
+
+async def test_fifty_calls_a_second_and_what_came_in_a_stall() -> None:
+    assert taken(Limits()) == 50
+
+    stood_still = Limits()
+    stood_still.stalls.seen.append((asyncio.get_running_loop().time(), 0.5))
+    assert taken(stood_still) == 75
+
+
+async def test_a_stand_in_that_stands_still_knows() -> None:
+    stalls = Stalls()
+    watching = asyncio.create_task(stalls.watch())
+    await asyncio.sleep(0.05)
+
+    time.sleep(0.3)
+    await asyncio.sleep(0.05)
+
+    await cancel_and_wait(watching)
+    assert stalls.within(1.0) > 0.2
 
 
 @pytest.mark.parametrize("town", [FakeDiscord, ShardedDiscord])

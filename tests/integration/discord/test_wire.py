@@ -323,7 +323,7 @@ async def test_what_a_new_process_could_not_take_is_looked_up(discord: FakeDisco
     async with running(Wire(discord, core=core, again_s=0.1)) as wire:
         core.talked, core.unavailable = {PLACE: "1"}, True
         await wire.write("The database is away")
-        await wire.until(lambda: core.inbounds)
+        await wire.until(lambda: bool(core.inbounds))
 
         core.unavailable = False
         assert (await core.texts(2))[-1] == "The database is away"

@@ -270,9 +270,11 @@ async def open_fake(fake: FakeDiscord | None = None) -> AsyncIterator[FakeDiscor
     await site.start()
     fake.port = runner.addresses[0][1]
     await fake.voice.open()
+    looking = asyncio.create_task(fake.limits.stalls.watch())
     try:
         yield fake
     finally:
+        looking.cancel()
         fake.voice.close()
         await runner.cleanup()
     assert fake.complaints == []
