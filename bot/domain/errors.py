@@ -32,6 +32,10 @@ class StoreBusy(StoreAway):
     """The storage is there and did not come to an end of this in time. Another try may, unless it is this that always takes too long."""
 
 
+class StoreRefused(StoreUnavailable):
+    """The storage is there and takes this at no time, as it is: a fault of whoever asked."""
+
+
 class BeingAnswered(StoreUnavailable):
     """Not taken: another delivery of the same is being answered, by whoever may still die of it."""
 

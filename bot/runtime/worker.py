@@ -13,7 +13,7 @@ from functools import partial
 import structlog
 
 from bot.domain.conversations import ConversationRef
-from bot.domain.errors import StoreBusy, StoreUnavailable
+from bot.domain.errors import AvatarbotError, StoreBusy, StoreRefused, StoreUnavailable
 from bot.domain.sessions import EndReason
 from bot.media.events import SessionWrites
 from bot.ports.processes import Hint, HintKind, Hints
@@ -276,7 +276,8 @@ class Worker:
             if failed:
                 log.exception("a run failed", session=lease.session_id)
             else:
-                log.warning("a run begins anew: the database was away", session=lease.session_id)
+                reason = _reason(error)
+                log.warning("a run begins anew: the database was away", session=lease.session_id, reason=reason)
             failures = self._failures[lease.session_id] = self._failures.get(lease.session_id, 0) + 1
             pause = min(RETRY_FIRST * 2 ** (failures - 1), RETRY_MOST)
         finally:
@@ -329,10 +330,17 @@ class Worker:
 
 
 def _is_the_storages(error: Exception) -> bool:
-    """Whether nothing but the storage is to blame. Of what it is always too slow for, the run is."""
+    """Whether nothing but the storage is to blame. Of what it is always too slow for, or never takes, the run is."""
     if isinstance(error, ExceptionGroup):
         return all(map(_is_the_storages, error.exceptions))
-    return isinstance(error, StoreUnavailable) and not isinstance(error, StoreBusy)
+    return isinstance(error, StoreUnavailable) and not isinstance(error, StoreBusy | StoreRefused)
+
+
+def _reason(error: Exception) -> str:
+    """The first of what went wrong at once."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error.detail if isinstance(error, AvatarbotError) else repr(error)
 
 
 def _is_too_slow(error: Exception) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from bot.domain.errors import SettingsError, StoreAway, StoreBusy, StoreUnavailable, WriteInDoubt
+from bot.domain.errors import SettingsError, StoreAway, StoreBusy, StoreRefused, StoreUnavailable, WriteInDoubt
 from bot.process_roles import ALL_ROLES, ProcessRole
 from bot.storage.connections import (
     STANDARD_SIZE,
@@ -298,6 +298,8 @@ def told(error: Exception) -> StoreUnavailable:
 def _kind(error: Exception) -> type[StoreUnavailable]:
     if _is_away(error):
         return DatabaseAway
+    if isinstance(_driver_error(error), psycopg.DataError | psycopg.IntegrityError):
+        return StoreRefused
     if _state(error) == TOO_LONG:
         return StoreBusy
     return StoreAway if _state(error) in PASSES_LATER else StoreUnavailable

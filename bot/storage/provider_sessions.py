@@ -4,7 +4,20 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, func, insert, literal, or_, select, type_coerce, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    and_,
+    cast,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
 from bot.domain.api_tokens import allowed_minutes
 from bot.domain.sessions import SessionStatus
@@ -188,7 +201,7 @@ def lost(tx: SqlTransaction, row_id: str) -> None:
 
 
 def orphaned(tx: SqlTransaction, row_id: str) -> None:
-    duration = provider_sessions.c.duration_s * (timedelta(seconds=1) // timedelta(microseconds=1))
+    duration = cast(provider_sessions.c.duration_s, BigInteger) * (timedelta(seconds=1) // timedelta(microseconds=1))
     ends = type_coerce(provider_sessions.c.intended_at, BigInteger) + duration
     _over(tx, row_id, LOST, provider_sessions.c.state == INTENT, expires_at=ends)
 

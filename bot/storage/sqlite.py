@@ -16,16 +16,17 @@ from typing import Any, Final, TypeVar
 import aiosqlite
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.pool import StaticPool
 
-from bot.domain.errors import AvatarbotError, SettingsError, StoreUnavailable
+from bot.domain.errors import AvatarbotError, SettingsError, StoreRefused, StoreUnavailable
 from bot.storage.connections import Database, DatabaseAway, Failed, Work, unavailable
 
 T = TypeVar("T")
 
 FAILURES = (DBAPIError, sqlite3.Error)
 OPERATIONAL = (OperationalError, sqlite3.OperationalError)
+REFUSALS = (DataError, IntegrityError, sqlite3.DataError, sqlite3.IntegrityError)
 """What the database raises: SQLAlchemy's own, and the driver's where a statement is run by the driver itself."""
 
 BATCH: Final = 64
@@ -195,8 +196,13 @@ def _identity(path: Path | None) -> tuple[int, int] | None:
 def told(error: Exception) -> StoreUnavailable:
     """The sentence for a file that does not do its part."""
     detail = str(getattr(error, "orig", None) or error)
-    kind = DatabaseAway if isinstance(error, OPERATIONAL) and LOCKED in detail else StoreUnavailable
-    return unavailable(detail, _TROUBLES, kind)
+    return unavailable(detail, _TROUBLES, _kind(error, detail))
+
+
+def _kind(error: Exception, detail: str) -> type[StoreUnavailable]:
+    if isinstance(error, OPERATIONAL) and LOCKED in detail:
+        return DatabaseAway
+    return StoreRefused if isinstance(error, REFUSALS) else StoreUnavailable
 
 
 LOCKED: Final = "database is locked"

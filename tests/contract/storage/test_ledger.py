@@ -19,10 +19,10 @@ DAY = timedelta(days=1)
 HERE = LedgerLine(NOON.date(), "room", "W1", "")
 
 
-async def intended(storage: Storage, row_id: str = "p", account: str = "") -> Lease:
+async def intended(storage: Storage, row_id: str = "p", account: str = "", bought: int = 10) -> Lease:
     lease = await hosted(storage)
     async with storage.fenced(lease) as run:
-        run.intend(row_id, lambda _: 10, account)
+        run.intend(row_id, lambda _: bought, account)
     return lease
 
 
@@ -122,6 +122,14 @@ async def test_what_may_have_been_closed_unseen_stays_unknown(storage: Storage, 
     assert minutes(await booked(storage)) == {"unknown": 0.5}
     assert await storage.provider_sessions.unsettled() == []
     assert (await storage.usage.of_session("s")).used == 30
+
+
+async def test_an_hour_that_was_intended_ends_an_hour_later(storage: Storage) -> None:
+    lease = await intended(storage, bought=60)
+    async with storage.fenced(lease) as run:
+        run.orphaned("p")
+    (row,) = await storage.provider_sessions.unsettled()
+    assert row.expires_at == row.intended_at + timedelta(hours=1)
 
 
 async def test_who_missed_an_answer_has_closed_nothing(storage: Storage) -> None:

@@ -5,7 +5,9 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
-from bot.domain.errors import StoreBusy
+import pytest
+
+from bot.domain.errors import StoreBusy, StoreRefused, StoreUnavailable
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.runtime.session_runner import MOST_ATTEMPTS
 from bot.runtime.status_card import ENDINGS
@@ -24,11 +26,18 @@ class SlowRows(Rows[str, R]):
     """A transaction that writes one of them takes too long."""
 
     slow = True
+    trouble: StoreUnavailable = StoreBusy("The database is busy. Please try again in a moment.", "57014")
 
     def put(self, key: str, row: R) -> None:
         if self.slow:
-            raise StoreBusy("The database is busy. Please try again in a moment.", "57014")
+            raise self.trouble
         super().put(key, row)
+
+
+class RefusedRows(SlowRows[R]):
+    """A transaction that writes one of them is never taken."""
+
+    trouble = StoreRefused("The database did not take it. Please try again in a moment.", "22003")
 
 
 @contextlib.asynccontextmanager
@@ -92,9 +101,10 @@ def test_a_session_that_is_stuck_now_and_then_goes_on() -> None:
     assert stuck_again_and_again(pause=0.4 * STUCK_WITHIN) is SessionStatus.LIVE
 
 
-def test_a_start_that_always_takes_too_long_is_given_up() -> None:
+@pytest.mark.parametrize("rows", [SlowRows, RefusedRows])
+def test_a_start_that_cannot_be_written_down_is_given_up(rows: type[SlowRows[ProviderSessionRow]]) -> None:
     async def story() -> None:
-        async with world_on(Data(provider_sessions=SlowRows[ProviderSessionRow]())) as world:
+        async with world_on(Data(provider_sessions=rows())) as world:
             within = MOST_ATTEMPTS * (BUSY_FOR_S + 10)
             await world.until(lambda: world.room.answers() == [ENDINGS[EndReason.ERROR]], within)
             assert world.room.card.status is SessionStatus.ENDED
