@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
-from bot.domain.errors import StoreUnavailable
+from bot.domain.errors import StoreRefused, StoreUnavailable
 from bot.storage.connections import Work
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
@@ -92,6 +92,11 @@ async def test_a_failure_alone_is_undone_too(store: Store, database: Path) -> No
     with pytest.raises(ValueError, match="a fault of ours"):
         await store.write(failing)
     assert written(database) == []
+
+
+async def test_what_is_never_taken_is_refused(store: Store) -> None:
+    with pytest.raises(StoreRefused):
+        await store.write(lambda connection: connection.execute(text("INSERT INTO sessions (id) VALUES (NULL)")))
 
 
 async def test_a_database_failure_undoes_the_whole_batch(store: Store, database: Path) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL
 from bot.app import doctor
 from bot.app.operations import back_up
 from bot.app.wiring import BESIDE_THE_SERVICE, open_storage
-from bot.domain.errors import SettingsError, StoreBusy
+from bot.domain.errors import SettingsError, StoreBusy, StoreRefused
 from bot.settings import Settings
 from bot.storage.connections import DatabaseAway, PoolSize
 from bot.storage.encryption import Cipher
@@ -152,6 +152,13 @@ async def test_what_takes_too_long_is_not_a_database_away(url: URL) -> None:
     async with Store.open(url, Cipher((KEY,)), PoolSize(1, 1)) as store:
         with pytest.raises(StoreBusy, match="busy"):
             await store.write(lambda connection: connection.execute(text("SELECT pg_sleep(60)")))
+
+
+@pytest.mark.parametrize("never", ["SELECT 2147483647 + 1", "INSERT INTO sessions (id) VALUES (NULL)"])
+async def test_what_is_never_taken_is_not_a_database_away(url: URL, never: str) -> None:
+    async with Store.open(url, Cipher((KEY,)), PoolSize(1, 1)) as store:
+        with pytest.raises(StoreRefused):
+            await store.write(lambda connection: connection.execute(text(never)))
 
 
 async def test_a_lost_database_refuses_all_who_wait(url: URL) -> None:
