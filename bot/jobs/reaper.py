@@ -103,10 +103,12 @@ class Reaper:
     async def sweep(self) -> Swept:
         """Raises `ProviderError` and `StoreUnavailable`."""
         left = await self._close_leftovers()
+        asked_at = self._clock.now()
         # First: what is listed now was written down before the next line, or is unknown.
         listed = await self._provider.sessions()
         known, under_way = await self._storage.provider_sessions.running(CREATE_TAKES)
-        twice = await self._judged([info for info in listed if info.id not in known], creating=bool(under_way))
+        unknown = [info for info in listed if info.id not in known]
+        twice = await self._judged(unknown, asked_at, creating=bool(under_way))
         ours = await self._ours(twice)
         closed = [info.id for info in ours if await self._closed_unknown(info)]
         unclosed = tuple(info.id for info in ours if info.id not in closed)
@@ -114,25 +116,27 @@ class Reaper:
         self._report(strangers)
         return Swept((*left, *closed), unclosed, strangers, too_early=bool(under_way))
 
-    async def _judged(self, unknown: Sequence[ProviderSessionInfo], *, creating: bool) -> list[ProviderSessionInfo]:
+    async def _judged(
+        self, unknown: Sequence[ProviderSessionInfo], asked_at: datetime, *, creating: bool
+    ) -> list[ProviderSessionInfo]:
         """Those that were unknown the last time too; while something is being created for as long as that takes, since it may be that."""
         before, now = self._unknown, _elapsed()
         self._unknown = {info.id: (before or {}).get(info.id, now) for info in unknown}
         if unknown:
             self._clear.clear()
         else:
-            self._clear.append(self._clock.now())
+            self._clear.append(asked_at)
         if before == {} == self._unknown and not creating:
-            await self._refute()
+            await self._refute(asked_at)
         first_seen = now - CREATE_TAKES.total_seconds() if creating else now
         return [info for info in unknown if before and before.get(info.id, math.inf) <= first_seen]
 
-    async def _refute(self) -> None:
-        """What nobody knew of is not there: it never came to be, and costs nobody anything. Of what somebody who is gone may have closed
-        it is not known, for as long as nobody looked.
+    async def _refute(self, asked_at: datetime) -> None:
+        """What could have been listed and was not never came to be, and costs nobody anything. Of what somebody who is gone may have
+        closed it is not known, for as long as nobody looked.
         """
         for row in await self._unsettled():
-            if self._clock.now() - row.intended_at < CREATE_TAKES:
+            if asked_at - row.intended_at < CREATE_TAKES:
                 continue
             if row.orphaned and (unseen := self._unseen(row.intended_at)) >= CLOSED_UNSEEN:
                 await self._storage.unfenced.ran_at_most(row.id, math.ceil(unseen.total_seconds()))
