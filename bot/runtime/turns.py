@@ -337,6 +337,7 @@ class Turns:
                 turn.moved.clear()
                 async with asyncio.timeout_at(min(turn.ends_by, turn.settled_at)):
                     await turn.moved.wait()
+        turn.over = True  # also where nothing said so
         if turn.heard:
             return turn.stopped or InboxOutcome.SPOKEN
         dropped = turn.stopped is InboxOutcome.INTERRUPTED
