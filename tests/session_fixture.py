@@ -125,7 +125,7 @@ async def _context(services: Services) -> SessionContext:
     ending = asyncio.get_running_loop().create_future()
     media = services.events.media.of(session.id)
     session, settings = await _session(services, lease), ChannelSettings()
-    return SessionContext(services, lease, session, settings, lambda: True, ending, media)
+    return SessionContext(services, lease, session, settings, lambda _: True, ending, media)
 
 
 async def _session(services: Services, lease: Lease) -> SessionRecord:

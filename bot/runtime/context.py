@@ -65,7 +65,7 @@ class SessionContext:
     lease: Lease
     session: SessionRecord
     settings: ChannelSettings
-    is_held: Callable[[], bool]  # whether the lease certainly holds
+    held_since: Callable[[float], bool]  # whether the lease certainly held since then, in the loop's time
     ending: asyncio.Future[Ending]
     media: MediaFanout
     avatar: Avatar | None = None

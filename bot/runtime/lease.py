@@ -49,6 +49,7 @@ class WorkerLease:
         self._alone = alone
         self._until = 0.0  # in the loop's time; the row has it in that of the clock that all processes share
         self._gap = False  # it was renewed too late
+        self._since = math.inf  # in the loop's time: when it was had, or was last renewed too late
         self.known = True
         """Whether it was not dismissed when it was last renewed."""
 
@@ -57,9 +58,9 @@ class WorkerLease:
         """Whether it certainly holds, for what begins now."""
         return _elapsed() < self._until
 
-    def holds(self, worker_id: str) -> bool:
-        """Whether it certainly holds, and is the one under this id."""
-        return self.held and self.id == worker_id
+    def held_since(self, worker_id: str, moment: float) -> bool:
+        """Whether it certainly holds, is the one under this id, and has held all the time since that moment of the loop's time."""
+        return self.held and self.id == worker_id and self._since <= moment
 
     async def enlist(self) -> None:
         """Have a lease under a new id; what was held under the last one can be claimed at once. Raises `StoreUnavailable`."""
@@ -67,6 +68,7 @@ class WorkerLease:
         lasts = None if self._alone else LEASE
         await self._workers.enlist(self.id, self._profile, lasts=lasts, instead_of=before, spares=OTHERS_LATE)
         self._until = math.inf if self._alone else began + LEASE.total_seconds()
+        self._since = began
         self.known = True
         self.enlisted.set()
 
@@ -110,7 +112,8 @@ class WorkerLease:
         except StoreUnavailable:
             return False
         self._until = began + LEASE.total_seconds() if self.known else 0.0
-        self._gap = self._gap or _elapsed() >= before
+        if _elapsed() >= before:
+            self._gap, self._since = True, _elapsed()
         return self.known
 
     async def _still_held(self) -> frozenset[Lease]:

@@ -57,12 +57,14 @@ HEARD_OUT_WITHIN = 3.0
 
 
 class SessionRunner:
-    """Runs one session under one lease, which `held` says whether it certainly holds. One that is `stuck` is ended at once."""
+    """Runs one session under one lease. `held_since` says whether that certainly held all the time since a moment. A session that is
+    `stuck` is ended at once.
+    """
 
-    def __init__(self, services: Services, lease: Lease, held: Callable[[], bool], *, stuck: bool) -> None:
+    def __init__(self, services: Services, lease: Lease, held_since: Callable[[float], bool], *, stuck: bool) -> None:
         self._services = services
         self.lease = lease
-        self._held = held
+        self._held_since = held_since
         self._stuck = stuck
         self._context: SessionContext | None = None
         self._early: Ending | None = None
@@ -130,7 +132,7 @@ class SessionRunner:
         ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         media = self._services.events.media.of(session.id)
         self._context = context = SessionContext(
-            self._services, self.lease, session, settings, self._held, ending, media
+            self._services, self.lease, session, settings, self._held_since, ending, media
         )
         try:
             async with asyncio.TaskGroup() as group:

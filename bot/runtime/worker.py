@@ -245,8 +245,8 @@ class Worker:
             return []  # free for everybody once the next lease is there
         self._services.metrics.claims.inc(len(leases))
         for lease in leases:
-            held, stuck = partial(self.lease.holds, worker_id), self._is_stuck(lease.session_id)
-            run = self._runs[lease.session_id] = SessionRunner(self._for_runs, lease, held, stuck=stuck)
+            held_since, stuck = partial(self.lease.held_since, worker_id), self._is_stuck(lease.session_id)
+            run = self._runs[lease.session_id] = SessionRunner(self._for_runs, lease, held_since, stuck=stuck)
             if self._leaving:  # told to while the claim was under way
                 run.end(self._leaving)
         return leases

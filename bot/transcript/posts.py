@@ -125,8 +125,8 @@ class TranscriptContext(Protocol):
         ...
 
     @property
-    def is_held(self) -> Callable[[], bool]:
-        """Whether its lease certainly holds: nobody else runs it."""
+    def held_since(self) -> Callable[[float], bool]:
+        """Whether its lease certainly held all the time since that moment of the loop's time: nobody else ran it."""
         ...
 
     def fenced(self, *, unhurried: bool = False) -> AbstractAsyncContextManager[FencedWrites]:
@@ -275,13 +275,15 @@ class TranscriptPosts:
         await self._arrived(entry, part, ref.message_id, line)
 
     async def _intend(self, post: PostRecord) -> None:
-        """Written before it is posted, and again where that took long and the lease is over: another may have posted it since."""
+        """Written before it is posted, and again where that took long and the lease did not hold all the while: another may have posted
+        it since.
+        """
         while True:
             began = _elapsed()
             async with self._context.fenced() as run:
                 run.intend_post(post)
             took = _elapsed() - began
-            if took < FENCE_COUNTS_S or self._context.is_held():
+            if took < FENCE_COUNTS_S or self._context.held_since(began):
                 return
             self._context.log.warning("written too late to be posted: the fence is asked again", seconds=round(took, 1))
 

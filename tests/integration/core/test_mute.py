@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from bot.app.service import Service
 from bot.domain.conversations import ConversationRef, Refused
+from bot.domain.errors import StoreUnavailable
 from bot.domain.sessions import SessionStatus
 from bot.ports.room import RoomConnection
 from bot.ports.storage.records import ProcessProfile
@@ -204,6 +205,50 @@ async def test_who_stood_still_before_a_post_does_not_make_it(stack: Stack) -> N
         store.still = False
 
 
+class RenewingLate(CuttableStore):
+    """A process that is cut off as it writes down that it posts, and is back when another has its session: it hears of that commit once
+    its lease is renewed.
+    """
+
+    back: asyncio.Event
+    renewed: asyncio.Event
+
+    async def write_late(self, make: Callable[[], Work[T]]) -> T:
+        cut_off = not self.back.is_set()
+        written = await super().write_late(make)
+        if cut_off and await super().read(_somebody_posts):
+            await self.renewed.wait()
+        return written
+
+    async def urgent(self, work: Work[T]) -> T:
+        if not self.back.is_set():
+            raise StoreUnavailable("It is away.")
+        done = await super().urgent(work)
+        self.renewed.set()
+        return done
+
+
+@on_stack(SLOWLY)
+async def test_who_renewed_late_before_a_post_does_not_make_it(stack: Stack) -> None:
+    RenewingLate.back, RenewingLate.renewed = asyncio.Event(), asyncio.Event()
+    RenewingLate.back.set()
+    async with stack.serving(alone=False, kind=RenewingLate), Store.open(stack.url, Cipher((KEY,))) as other:
+        await stack.room.command("start")
+        await stack.live()
+        RenewingLate.back.clear()
+        RenewingLate.renewed.clear()
+        await stack.room.say("Repeat after me: not twice.", stack.room.thread)
+        await stack.until(lambda: len(stack.spoken) == 1)
+        await asyncio.sleep(LEASE.total_seconds() + 1)
+        workers = SqlStorage(other, stack.clock).workers
+        await workers.enlist("other", ProcessProfile(), lasts=timedelta(hours=1))
+        assert len(await workers.claim("other", room=1)) == 1
+        RenewingLate.back.set()
+        await asyncio.sleep(2 * AWAY_S)
+        assert RenewingLate.renewed.is_set()
+        assert [line.text for line in stack.room.lines if "not twice." in line.text] == []
+
+
 class SlowlyWriting(CuttableStore):
     """Each commit is heard of late, but for those of the lease."""
 
@@ -214,6 +259,9 @@ class SlowlyWriting(CuttableStore):
         if self.slow:
             await asyncio.sleep(FENCE_COUNTS_S + 0.5)
         return written
+
+    async def urgent(self, work: Work[T]) -> T:
+        return await super().write_late(lambda: work)
 
 
 @on_stack(SLOWLY)

@@ -77,6 +77,27 @@ async def test_a_late_renewal_tells_what_is_still_held() -> None:
 
 
 @virtual
+async def test_what_began_before_a_gap_is_not_covered() -> None:
+    storage = MemoryStorage(JumpingClock())
+    lease = lease_on(storage)
+    await lease.enlist()
+    began = asyncio.get_running_loop().time()
+    renewing = asyncio.create_task(lease.lapsed())
+    await asyncio.sleep(10 * LEASE_S)
+    assert lease.held_since(lease.id, began)
+    storage.data.away.set()
+    await asyncio.sleep(2 * LEASE_S)
+    assert not lease.held_since(lease.id, began)
+    storage.data.away.clear()
+    await renewing
+    await lease.regained()
+    assert holds(lease)
+    assert not lease.held_since(lease.id, began), "others may have claimed what was held under it"
+    assert lease.held_since(lease.id, asyncio.get_running_loop().time())
+    assert not lease.held_since("another", asyncio.get_running_loop().time())
+
+
+@virtual
 async def test_a_moment_without_storage_costs_nothing() -> None:
     storage = MemoryStorage(JumpingClock())
     lease = lease_on(storage)
