@@ -165,7 +165,8 @@ class _LiveSession:
     async def give(self, *, stuck: bool) -> None:
         try:
             writing = self._start(self._publisher.run, "transcript")
-            ending = EndReason.ERROR if stuck or self._kills() else await self._play()
+            given_up = stuck or self._kills()
+            ending = self._context.session.end_reason or EndReason.ERROR if given_up else await self._play()
             await self._finish(ending, writing)
         except ThrownOut:
             await self._provider_sessions.leave()

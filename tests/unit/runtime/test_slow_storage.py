@@ -101,6 +101,24 @@ def test_a_session_that_is_stuck_now_and_then_goes_on() -> None:
     assert stuck_again_and_again(pause=0.4 * STUCK_WITHIN) is SessionStatus.LIVE
 
 
+def test_what_is_stuck_while_it_closes_keeps_its_reason() -> None:
+    async def story() -> None:
+        rows = SlowRows[ProviderSessionRow]()
+        rows.slow = False
+        async with world_on(Data(provider_sessions=rows)) as world:
+            await world.live()
+            rows.slow = True
+            await world.room.command("stop")
+            await asyncio.sleep((STUCK_RUNS + 1) * (BUSY_FOR_S + 10))
+            rows.slow = False
+            await world.until(lambda: world.room.card.status is SessionStatus.ENDED, 2 * BUSY_FOR_S)
+            session = await world.service.services.storage.sessions.get(world.room.card.session_id)
+            assert session is not None
+            assert session.end_reason is EndReason.STOPPED
+
+    run_virtual(story())
+
+
 @pytest.mark.parametrize("rows", [SlowRows, RefusedRows])
 def test_a_start_that_cannot_be_written_down_is_given_up(rows: type[SlowRows[ProviderSessionRow]]) -> None:
     async def story() -> None:
