@@ -39,7 +39,7 @@ def _chosen(free: Sequence[FreeSession], load: Load) -> list[str]:
 
 
 TOGETHER = timedelta(seconds=2)
-"""Leases that are renewed every 1.5 s end so close to each other where the database is away."""
+"""Leases that are renewed every second end so close to each other where the database is away."""
 
 
 def ended_together(over_for: Sequence[timedelta]) -> bool:

@@ -19,7 +19,7 @@ STOOD_STILL = [
     pytest.param([6.0], id="once"),
     pytest.param([12.0, 30.0] * 10, id="twenty-times", marks=[pytest.mark.soak, pytest.mark.timeout(1800)]),
 ]
-"""Seconds. The longest lease there is lasts five."""
+"""Seconds, longer than any lease lasts."""
 
 AT_ONCE = 20
 
