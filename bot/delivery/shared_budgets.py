@@ -14,7 +14,9 @@ from bot.ports.storage.coordination import CoordinationRepository
 log = structlog.get_logger(__name__)
 
 MOST_RESERVED = 10
-"""Calls that are reserved together: as many as wait, and so many at most, since what is reserved and not made is lost to all."""
+"""Calls that are reserved together: as many as wait and are due within a second, and so many at most, since what is reserved and not made
+is lost to all.
+"""
 
 STALE = 0.1
 """Seconds after which a reserved call that nobody made is not made any more: others have theirs by then."""
@@ -36,6 +38,7 @@ class SharedBudget:
         self._coordination = coordination
         self._key = key
         self._rate = rate
+        self._together = max(1, min(MOST_RESERVED, int(1 / rate.interval)))
         self._waited = waited
         self._without = LocalBudget(CallRate(rate.interval * SHARE_ALONE))
         self._queue = asyncio.Lock()
@@ -71,7 +74,7 @@ class SharedBudget:
             self._reserved.popleft()
         if not self._reserved:
             try:
-                await self._reserve(min(self._waiting, MOST_RESERVED))
+                await self._reserve(min(self._waiting, self._together))
             except StoreUnavailable as error:
                 log.info("a budget is not shared for now", budget=self._key, reason=error.detail)
                 return None

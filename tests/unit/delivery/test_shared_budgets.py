@@ -153,6 +153,21 @@ def test_whoever_gives_up_waiting_holds_up_nobody() -> None:
     played(story())
 
 
+def test_as_many_as_may_be_made_at_once_are() -> None:
+    """Though all ask together: none is reserved for later in place of another."""
+
+    async def story() -> None:
+        vendor, rate = Vendor(), CallRate(interval=300.0, burst=8)
+        budget = SharedBudget(SlowStorage(Data()).coordination, "calls", rate)
+        began = asyncio.get_running_loop().time()
+        async with asyncio.TaskGroup() as calls:
+            for number in range(9):
+                calls.create_task(vendor.call(budget, f"{number}"))
+        assert [round(at - began) for at, _ in vendor.calls] == [0] * 8 + [300]
+
+    played(story())
+
+
 def test_a_call_given_up_is_the_next_ones() -> None:
     async def story() -> None:
         budget = SharedBudget(SlowStorage(Data()).coordination, "calls", CallRate(100.0))
