@@ -202,7 +202,7 @@ class Conversations:
 
 @dataclass(frozen=True, slots=True)
 class Unheard:
-    """A place of a shard, of which is to be heard what was said after a message."""
+    """The shard of a place, and the id of a message there after which nothing was taken."""
 
     shard_id: int
     after: int
@@ -258,21 +258,23 @@ class Backfill:
         self._due.set()
 
     def given_up(self, shard_id: int) -> None:
-        """Another process receives it: what was noted for a session that did not begin here is of no use later."""
+        """Another process receives it: what was noted for a session that did not begin here is of no use later, and nobody waits for it."""
         if shard_id not in self._shards:
             self._noted.pop(shard_id, None)
+            self._unknown.discard(shard_id)
+            self._tell()
 
     def unheard(self, shard_id: int, place: ConversationRef, message_id: int) -> None:
         """A message was not taken, and its author not told, as nobody knew whether anything goes on there. It is looked up if so."""
-        if len(self._unheard) < AT_MOST:
-            self._unheard.setdefault(place, Unheard(shard_id, message_id - 1))
+        if place not in self._unheard and len(self._unheard) < AT_MOST:
+            self._unheard[place] = Unheard(shard_id, message_id - 1)
+            self._due.set()
         self._held_until[shard_id] = max(self._held_until.get(shard_id, 0.0), _now() + HELD_S)
-        self._due.set()
 
     async def caught_up(self, shard_id: int, place: ConversationRef) -> bool:
         """Once what was missed in a place of a shard has been heard, or cannot be looked up, or has not been for `HELD_S` seconds.
 
-        False where it will be looked up yet, and what is heard now with it.
+        False where it will certainly be looked up yet, and what is heard now with it.
         """
         if self._is_behind(shard_id, place):
             until = min(self._held_until.get(shard_id, 0.0), _now() + HELD_S)
@@ -280,13 +282,13 @@ class Backfill:
                 async with asyncio.timeout_at(until):
                     while self._is_behind(shard_id, place):
                         await self._news.wait()
-        return not self._is_missing(place)
+        return not self._is_gap(place)
 
     def _is_behind(self, shard_id: int, place: ConversationRef) -> bool:
-        return shard_id in self._unknown or self._is_missing(place)
+        return shard_id in self._unknown or place in self._unheard or self._is_gap(place)
 
-    def _is_missing(self, place: ConversationRef) -> bool:
-        return place in self._unheard or (place in self._gaps and place not in self._untold)
+    def _is_gap(self, place: ConversationRef) -> bool:
+        return place in self._gaps and place not in self._untold
 
     def _tell(self) -> None:
         self._news.set()
@@ -340,8 +342,7 @@ class Backfill:
             async with room:
                 missed = await self._said_since(place, newest)
         except PlaceGone:
-            self._gaps.pop(place, None)
-            await self._gone(place)
+            await self._leave(place)
         except PlatformError as error:
             log.warning("what was said meanwhile is looked up later", reason=error.detail)
             self._untold.add(place)
@@ -350,6 +351,15 @@ class Backfill:
             if await self._hear_all(place, missed) and self._gaps.get(place) == newest:
                 del self._gaps[place]
         self._tell()
+
+    async def _leave(self, place: ConversationRef) -> None:
+        try:
+            await self._gone(place)
+        except StoreUnavailable as error:
+            log.warning("a place that is gone is left later", reason=error.detail)
+            return
+        self._gaps.pop(place, None)
+        self._untold.discard(place)
 
     async def _hear_all(self, place: ConversationRef, missed: Sequence[Payload]) -> bool:
         """In order: what follows one that was not taken waits with it."""

@@ -8,7 +8,7 @@ from typing import Any
 from adapters.discord.client import Rest
 from adapters.discord.conversations import HELD_S, LOOK_AGAIN_FIRST, Backfill, Payload
 from bot.domain.conversations import ConversationRef
-from bot.domain.errors import PlatformError, StoreUnavailable
+from bot.domain.errors import PlaceGone, PlatformError, StoreUnavailable
 from bot.tasks import cancel_and_wait
 from bot.testing.virtual_time import run_virtual
 
@@ -23,9 +23,12 @@ class History(Rest):
         super().__init__(lambda: None)
         self.seconds = seconds
         self.told = told
+        self.gone = False
 
     async def call(self, *_: Any, **__: Any) -> Any:
         await asyncio.sleep(self.seconds)
+        if self.gone:
+            raise PlaceGone("That channel is gone.")
         if not self.told:
             raise PlatformError("Not now.")
         return [{"id": str(each)} for each in (NEXT, MISSED, FIRST)]
@@ -40,6 +43,8 @@ class Gap:
     told: bool = True
     """Whether Discord tells what was said."""
     heard: list[int] = field(default_factory=list)
+    left: int = 0
+    """How often it was left."""
     refused: int = 0
     """The first so many are not taken."""
     caught_up: bool = False
@@ -57,7 +62,10 @@ class Gap:
         self.heard.append(int(message["id"]))
         return True
 
-    async def gone(self, _place: ConversationRef) -> None: ...
+    async def gone(self, _place: ConversationRef) -> None:
+        if not self.known:
+            raise StoreUnavailable("Not now.")
+        self.left += 1
 
     async def live(self, place: ConversationRef = PLACE) -> float:
         """Seconds that what is heard live waited."""
@@ -122,7 +130,7 @@ async def said_while_the_database_was_away(place: ConversationRef) -> list[int]:
     backfill = Backfill(History(0, told=True), gap.talks, gap.hear, gap.gone)
     running = asyncio.create_task(backfill.run())
     for message in (NEXT, LIVE):
-        assert await backfill.caught_up(0, place) is (message == NEXT)
+        assert await backfill.caught_up(0, place)  # nobody counts on a look: nothing may go on there
         backfill.unheard(0, place, message)
         await asyncio.sleep(5)
         gap.known = message == LIVE
@@ -135,6 +143,39 @@ async def said_while_the_database_was_away(place: ConversationRef) -> list[int]:
 def test_what_nobody_took_is_looked_up_where_something_goes_on() -> None:
     assert run_virtual(said_while_the_database_was_away(PLACE)) == [NEXT, LIVE]
     assert run_virtual(said_while_the_database_was_away(QUIET)) == [LIVE]
+
+
+def test_a_place_that_is_gone_is_left_though_the_database_fails() -> None:
+    async def left() -> list[int]:
+        gap, rest = Gap(), History(1, told=True)
+        rest.gone = True
+        backfill = Backfill(rest, gap.talks, gap.hear, gap.gone)
+        running = asyncio.create_task(backfill.run())
+        seen = []
+        backfill.missed(0)
+        for seconds, known in ((0.5, False), (1.0, True), (10.0, True)):
+            await asyncio.sleep(seconds)
+            gap.known = known
+            seen.append(gap.left)
+        await cancel_and_wait(running)
+        return seen
+
+    assert run_virtual(left()) == [0, 0, 1]
+
+
+def test_nobody_waits_for_a_shard_that_was_given_up() -> None:
+    async def waited() -> float:
+        gap = Gap()
+        backfill = Backfill(History(0, told=True), gap.talks, gap.hear, gap.gone)
+        await backfill.note(0)
+        began = asyncio.get_running_loop().time()
+        waiting = asyncio.create_task(backfill.caught_up(0, PLACE))
+        await asyncio.sleep(1)
+        backfill.given_up(0)
+        await waiting
+        return asyncio.get_running_loop().time() - began
+
+    assert run_virtual(waited()) == 1
 
 
 def test_where_nothing_was_missed_nobody_waits() -> None:
