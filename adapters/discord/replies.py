@@ -86,14 +86,18 @@ class DiscordReplies:
 
     async def defer(self, interaction: discord.Interaction) -> None:
         """Acknowledge, visibly to this person only; `reply` resolves it. Too late is no error: `reply` finds another way."""
-        known = self._interactions[interaction.token] = _Interaction()
-        if len(self._interactions) > REMEMBERED:
-            self._interactions.popitem(last=False)
+        known = self._remember(interaction.token, _Interaction())
         taken = False
         try:
             taken = await self.respond(interaction, _DEFERRED, {"flags": rendering.EPHEMERAL})
         finally:
             known.taken.set_result(taken)
+
+    def _remember(self, token: str, known: _Interaction) -> _Interaction:
+        self._interactions[token] = known
+        if len(self._interactions) > REMEMBERED:
+            self._interactions.popitem(last=False)
+        return known
 
     async def say(self, interaction: discord.Interaction, sentence: str) -> None:
         """Answer at once, to this person only."""
@@ -199,7 +203,7 @@ class DiscordReplies:
     async def _answer(self, application_id: str, token: str, body: dict[str, Any], files: list[discord.File]) -> None:
         """In the place of "thinking" if that is still there, else as a message of its own."""
         ids = {"webhook_id": application_id, "webhook_token": token}
-        known = self._interactions.setdefault(token, _resumed())
+        known = self._interactions.get(token) or self._remember(token, _resumed())
         if known.thinking:
             known.thinking = False
             try:
