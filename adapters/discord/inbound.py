@@ -94,7 +94,7 @@ class DiscordInboundHandler:
 
     async def _refuse(self, inbound: Inbound, sentence: str) -> None:
         tell = partial(self.tell, inbound, Reply(sentence))
-        await (tell() if sentence == NOT_TAKEN else self._once(inbound, tell))
+        await (tell() if Refused(sentence) in UNTAKEN else self._once(inbound, tell))
 
     async def _once(self, inbound: Inbound, give: Give) -> None:
         """A message is looked up again after an interruption, and a shard received twice for a moment, perhaps by another process. Whoever

@@ -17,7 +17,16 @@ from bot.domain.conversations import (
     Refused,
     Reply,
 )
-from bot.domain.errors import BeingAnswered, MessageGone, PlaceGone, PlatformError, StoreUnavailable, Throttled
+from bot.domain.errors import (
+    IN_DOUBT,
+    BeingAnswered,
+    MessageGone,
+    PlaceGone,
+    PlatformError,
+    StoreUnavailable,
+    Throttled,
+    WriteInDoubt,
+)
 from bot.testing import FakeSecretVault
 from tests.contract.platform.cards import CARD, LIVE, final, growing
 from tests.integration.discord.fake import (
@@ -195,6 +204,17 @@ async def test_what_another_process_answers_is_not_told_beside(wire: Wire, event
 
     assert told(wire) == ["Too long."]
     assert wire.discord.made("(PATCH|POST) /webhooks/.*") == []
+
+
+@pytest.mark.parametrize("event", ["MESSAGE_CREATE", "INTERACTION_CREATE"])
+async def test_what_may_have_been_taken_is_not_called_untaken(wire: Wire, event: str) -> None:
+    """The database was lost while it committed, and is still away."""
+    wire.core.fault, wire.core.away = WriteInDoubt("lost in COMMIT"), True
+    asked = command("stop") if event == "INTERACTION_CREATE" else wire.discord.message(f"<@{USER['id']}> stop")
+    await wire.discord.dispatch(event, asked)
+    await wire.discord.until(lambda: wire.discord.made(f"{POST}|PATCH /webhooks/.*"))
+
+    assert IN_DOUBT in [call.body["content"] for call in wire.discord.made(f"{POST}|PATCH /webhooks/.*")]
 
 
 async def test_a_command_is_acknowledged_before_it_is_answered(wire: Wire) -> None:

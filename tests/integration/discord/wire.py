@@ -15,6 +15,8 @@ from adapters.discord.platform import DiscordPlatform
 from adapters.discord.settings import DiscordSettings
 from bot.clock import SystemClock
 from bot.domain.conversations import ConversationRef, Inbound, MessagePosted, Outcome
+from bot.domain.errors import StoreUnavailable
+from bot.ports.chat import Give
 from bot.ports.processes import ONLY_RECEIVER, Budgets, LocalBudgets, Receivers
 from bot.testing import FakeSecretVault
 from tests.contract.platform.harness import RecordingCore
@@ -34,6 +36,8 @@ class Heard(RecordingCore):
         self.news = asyncio.Event()
         self.fault: Exception | None = None
         """Raised once, for the next that comes in."""
+        self.away = False
+        """Whether nobody can be known to be the first who answers."""
 
     async def accept(self, inbound: Inbound) -> Outcome:
         outcome = await super().accept(inbound)
@@ -42,6 +46,11 @@ class Heard(RecordingCore):
             self.fault = None
             raise fault
         return outcome
+
+    async def first_to_answer(self, inbound: Inbound, give: Give) -> Give | None:
+        if self.away:
+            raise StoreUnavailable("Not known now.")
+        return await super().first_to_answer(inbound, give)
 
     async def texts(self, count: int) -> list[str]:
         async with asyncio.timeout(HANG_S):
