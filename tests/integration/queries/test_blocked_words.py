@@ -37,11 +37,13 @@ async def test_only_admins_see_or_change_them(stack: Stack) -> None:
 async def test_what_makes_no_sense_changes_nothing(stack: Stack) -> None:
     async with stack.serving():
         await words(stack, add="heck")
-        told = [
-            (await ask(stack, "defaults words", CHANNEL, ROOT, **options)).text
+        replies = [
+            await ask(stack, "defaults words", CHANNEL, ROOT, **options)
             for options in ({"add": "fine, !!!"}, {"add": "x" * (LONGEST_ENTRY + 1)}, {"remove": "heck, darn"})
         ]
         kept = await words(stack)
+    told, private = [reply.text for reply in replies], [reply.private for reply in replies]
+    assert private == [True] * 3
     assert told[0] == "“!!!” has no letters or digits to look for, so nothing is changed."
     assert told[1].endswith(f"is too long: a word or phrase has at most {LONGEST_ENTRY} characters.")
     assert told[2] == "“darn” is not blocked in this channel, so nothing is changed."
