@@ -338,7 +338,7 @@ class Connectedness:
 
 
 LOOK_EVERY_S: Final = 1.5
-"""Seconds between two looks for shards that nobody receives any more: as often as leases are renewed."""
+"""Seconds between two looks for shards that nobody receives any more."""
 
 
 async def receive(client: AvatarClient, receivers: Receivers, look_every_s: float = LOOK_EVERY_S) -> None:
