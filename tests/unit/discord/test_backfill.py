@@ -145,7 +145,7 @@ def test_what_nobody_took_is_looked_up_where_something_goes_on() -> None:
     assert run_virtual(said_while_the_database_was_away(QUIET)) == [LIVE]
 
 
-def test_a_place_that_is_gone_is_left_though_the_database_fails() -> None:
+def test_a_place_gone_is_left_though_the_database_fails() -> None:
     async def left() -> list[int]:
         gap, rest = Gap(), History(1, told=True)
         rest.gone = True
