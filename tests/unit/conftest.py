@@ -8,6 +8,8 @@ from types import FrameType
 
 import pytest
 
+from adapters.discord import voice_support
+
 REFUSED = frozenset(
     {
         "os.exec",
@@ -60,6 +62,7 @@ def _keeps_a_failure() -> bool:
 
 
 sys.addaudithook(_watch)
+voice_support.missing()  # looks once for all tests of this run, by a process of its own
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
