@@ -65,7 +65,7 @@ def enlist(
         id=worker_id,
         started_at=NOW,
         lease_until=until,
-        spares_until=NOW + lasting(spares if late else timedelta()),
+        spares_until=NOW + lasting(spares) if late else _others_spare_until(tx),
         roles=" ".join(sorted(profile.roles)),
         rooms=profile.rooms,
         address=profile.address,
@@ -78,6 +78,11 @@ def _over_for(tx: SqlTransaction, worker_id: str) -> list[timedelta]:
     """Since when the leases of all others are over; below zero for one that lasts."""
     ages = _ran(tx, select(NOW - _UNTIL).where(workers.c.id != worker_id)).scalars()
     return [timedelta(microseconds=age) for age in ages]
+
+
+def _others_spare_until(tx: SqlTransaction) -> Any:
+    """Until when somebody who lives spares others."""
+    return _ran(tx, select(func.max(workers.c.spares_until)).where(_UNTIL > NOW)).scalar() or NOW
 
 
 _LATE = NOW + bindparam("due", type_=BigInteger) > _UNTIL

@@ -130,6 +130,7 @@ class WorkerRepository(Protocol):
         other workers are known to be dead, and what they held can be claimed at once, their jobs and replies too.
 
         Where the leases of several others ended together and nobody else lives, the database was away from them: for so long it `spares` them.
+        Where somebody lives who spares them (`renew`), it does so for as long.
         """
         ...
 

@@ -38,7 +38,9 @@ def enlist(
         worker.lease_until or datetime.max.replace(tzinfo=UTC) for worker in tx.data.workers if worker.id != worker_id
     ]
     late = ended_together([tx.now - end for end in ends])
-    added = WorkerRow(worker_id, tx.now, until, profile, tx.now + spares if late else None)
+    theirs = (worker.spares_until for worker in tx.data.workers if worker.spares_until and worker.alive(tx.now))
+    spares_until = tx.now + spares if late else max(theirs, default=None)
+    added = WorkerRow(worker_id, tx.now, until, profile, spares_until)
     known = tx.data.workers.get(worker_id) or added
     tx.data.workers.put(worker_id, replace(known, lease_until=until))
 

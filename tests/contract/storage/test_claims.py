@@ -387,6 +387,24 @@ async def test_who_starts_after_an_outage_leaves_what_others_held(
     assert ids(await claim(storage, "C")) == {"s of A", "s of B"}
 
 
+@pytest.mark.parametrize("back", ["renewed", "started"])
+async def test_who_starts_beside_one_that_spares_does_too(storage: Storage, clock: ManualClock, back: str) -> None:
+    for worker, workspace in (("A", "W1"), ("B", "W2")):
+        await enlist(storage, worker)
+        await start_in(storage, workspace, f"s of {worker}")
+        await claim(storage, worker)
+    clock.advance(6)
+    if back == "renewed":
+        assert await storage.workers.renew("B", **LATE)
+    for worker in "CD":
+        await storage.workers.enlist(worker, ProcessProfile(), lasts=LIFE, spares=timedelta(seconds=4))
+        assert ids(await claim(storage, worker)) == set()
+        clock.advance(1)
+    clock.advance(2.5)
+    await storage.workers.dismiss("B")
+    assert ids(await claim(storage, "C")) | ids(await claim(storage, "D")) == {"s of A", "s of B"}
+
+
 @pytest.mark.parametrize("others", ["A", "ABD"])
 async def test_who_starts_beside_a_death_claims_at_once(storage: Storage, clock: ManualClock, others: str) -> None:
     for worker in others:
