@@ -42,7 +42,7 @@ LOOKUPS_AT_ONCE = 8
 """Conversations that are looked up at the same time."""
 
 LOOK_AGAIN_FIRST, LOOK_AGAIN_MOST = 2.0, 60.0
-"""Seconds before what failed is tried again: while the database does not take it, and otherwise at first and at most."""
+"""Seconds before a look-up is tried again: at first, and the most to which they double while Discord does not answer."""
 
 HELD_S: Final = 30.0
 """Seconds, after a shard's session has begun, in which what is heard live waits for what was missed before it: one who wrote both is
@@ -209,11 +209,11 @@ class Unheard:
 
 
 class Backfill:
-    """`talks` says where something goes on, by the newest message known there; `hear` is told of each message that was missed, oldest first;
-    and says whether it was taken; `gone` of a place that is not there any more.
+    """`talks` says where something goes on, by the newest message known there; `hear` is told of each message that was missed, oldest first,
+    and says whether it was taken; `gone` is told of a place that is not there any more.
 
-    What was not taken, and what is not known, is tried again after `again_s` seconds. What Discord does not tell too, then after twice as
-    many, up to `LOOK_AGAIN_MOST`.
+    While the database fails, it is tried again every `again_s` seconds. While Discord does not answer, the pause doubles up to
+    `LOOK_AGAIN_MOST`.
     """
 
     def __init__(

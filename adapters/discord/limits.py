@@ -117,7 +117,7 @@ async def _note_refusal(_session: aiohttp.ClientSession, _context: object, end: 
 
 
 def refusals() -> aiohttp.TraceConfig:
-    """What a client of discord.py's traces: of a refusal that it does not wait for it tells no more than how long that lasts."""
+    """Traces the requests of a discord.py client for `refused_to_all`: its `RateLimited` tells only for how long it is refused."""
     trace = aiohttp.TraceConfig()
     trace.on_request_end.append(_note_refusal)
     return trace
