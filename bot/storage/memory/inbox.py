@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.domain.conversations import ConversationRef, MessageRef, Suggestion
-from bot.domain.errors import StoreUnavailable
+from bot.domain.errors import StoreRefused
 from bot.domain.posts import Speaker
 from bot.ports.storage.records import (
     SAY,
@@ -19,7 +19,7 @@ from bot.ports.storage.records import (
 )
 from bot.ports.storage.transactions import EventKey
 from bot.storage.memory import hooks
-from bot.storage.memory.rows import InboxRow, MemoryTransaction, TurnRow
+from bot.storage.memory.rows import NOT_TAKEN, InboxRow, MemoryTransaction, TurnRow
 
 
 def known_events(tx: MemoryTransaction, events: Collection[EventKey]) -> dict[EventKey, bool]:
@@ -40,14 +40,14 @@ def stands(tx: MemoryTransaction, row_id: str) -> bool:
 
 
 def add(tx: MemoryTransaction, rows: Iterable[NewRow]) -> None:
-    """What was admitted waits. Raises `StoreUnavailable` for an event that was accepted before."""
+    """What was admitted waits. Raises `StoreRefused` for an event that was accepted before."""
     known = {row.event for row in tx.data.inbox}
     for row in rows:
         if row.id in tx.data.inbox:
             continue
         event = row.inbound.place.platform, row.inbound.place.workspace_id, row.inbound.event_id
         if event in known or row.session_id not in tx.data.sessions:
-            raise StoreUnavailable("The storage did not take it. Please try again in a moment.", f"{event} is known")
+            raise StoreRefused(NOT_TAKEN, f"{event} is known")
         known.add(event)
         tx.data.inbox.add(row.id, InboxRow(row.waiting(tx.now), event))
 

@@ -11,7 +11,7 @@ from bot.clock import Clock
 from bot.commands.options import ChannelSettings
 from bot.domain.api_tokens import ApiToken
 from bot.domain.conversations import Consent, ConversationRef, Person
-from bot.domain.errors import StoreAway, StoreUnavailable
+from bot.domain.errors import StoreAway, StoreRefused, StoreUnavailable
 from bot.domain.hook_events import PlaceScope
 from bot.domain.ledger import CreditReading, Transfer
 from bot.domain.provider import Purchase
@@ -33,6 +33,8 @@ from bot.ports.storage.transactions import EventKey, WorkspaceKey
 
 K = TypeVar("K")
 R = TypeVar("R")
+
+NOT_TAKEN = "The storage did not take it. Please try again in a moment."
 
 
 class Rows(Generic[K, R]):
@@ -60,9 +62,9 @@ class Rows(Generic[K, R]):
         return self._rows.get(key)
 
     def add(self, key: K, row: R) -> None:
-        """A new row. Raises `StoreUnavailable` for a key that is taken."""
+        """A new row. Raises `StoreRefused` for a key that is taken."""
         if key in self._rows:
-            raise _not_taken(f"{key} is there already")
+            raise StoreRefused(NOT_TAKEN, f"{key} is there already")
         self.put(key, row)
 
     def keep(self, key: K, row: R) -> None:
@@ -94,7 +96,7 @@ class Rows(Generic[K, R]):
 
     def _note(self, key: K) -> None:
         if self.updates_fail if key in self._rows else self.inserts_fail:
-            raise _not_taken("these rows fail")
+            raise StoreUnavailable(NOT_TAKEN, "these rows fail")
         self._before.append((key, self._rows.get(key)))
 
 
@@ -265,10 +267,6 @@ class Data:
     @property
     def all(self) -> tuple[Rows[object, object], ...]:
         return tuple(each for name in self.__slots__ if isinstance(each := getattr(self, name), Rows))
-
-
-def _not_taken(detail: str) -> StoreUnavailable:
-    return StoreUnavailable("The storage did not take it. Please try again in a moment.", detail)
 
 
 P = ParamSpec("P")

@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.errors import StoreUnavailable
+from bot.domain.errors import StoreRefused
 from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.storage.records import Lease, Past, SessionRecord
 from bot.ports.storage.transactions import NewSession, WorkspaceKey
 from bot.storage.memory import accounting, hooks, inbox, transcripts
-from bot.storage.memory.rows import MemoryTransaction
+from bot.storage.memory.rows import NOT_TAKEN, MemoryTransaction
 
 ENDED, SLEEPING = SessionStatus.ENDED, SessionStatus.SLEEPING
 AT_REST = {ENDED, SLEEPING}
@@ -145,7 +145,7 @@ def add(tx: MemoryTransaction, new: Iterable[NewSession]) -> None:
 
 def _add(tx: MemoryTransaction, new: NewSession) -> None:
     if any(session.place == new.place for session in everywhere(tx)):
-        raise StoreUnavailable("The storage did not take it. Please try again in a moment.", "two in one place")
+        raise StoreRefused(NOT_TAKEN, "two in one place")
     record = SessionRecord(
         id=new.id,
         place=new.place,

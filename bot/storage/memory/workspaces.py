@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 
 from bot.commands.options import ChannelSettings
 from bot.domain.conversations import Consent, ConversationRef, MessageRef, Person, ReplyTo
-from bot.domain.errors import StoreUnavailable
+from bot.domain.errors import StoreRefused
 from bot.ports.grants import Scope
 from bot.ports.provider import Upload
 from bot.ports.storage.records import UPLOAD_LEFT, UPLOAD_OVER, GrantRecord, OwnedKind, UploadRecord
 from bot.ports.storage.repositories import OWN_ACCOUNT
 from bot.ports.storage.transactions import WorkspaceKey
 from bot.storage.memory import coordination, sessions
-from bot.storage.memory.rows import GrantRow, MemoryTransaction, OwnerRow
+from bot.storage.memory.rows import NOT_TAKEN, GrantRow, MemoryTransaction, OwnerRow
 
 # ---------------------------------------------------------------- channels
 
@@ -92,7 +92,7 @@ def add_grant(  # noqa: PLR0917
     tx: MemoryTransaction, digest: str, session_id: str, scope: Scope, person: Person | None, expires_at: datetime
 ) -> None:
     if session_id not in tx.data.sessions:
-        raise StoreUnavailable("The storage did not take it. Please try again in a moment.", f"no session {session_id}")
+        raise StoreRefused(NOT_TAKEN, f"no session {session_id}")
     for key, grant in tx.data.grants.items():
         if person and grant.person and (grant.session_id, grant.person.id) == (session_id, person.id):
             tx.data.grants.delete(key)
