@@ -5,6 +5,7 @@ import os
 import re
 import stat
 import tempfile
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from bot.storage.keys import key_file
 
 _PLAIN = re.compile(r"[\w@%+=:,./~-]+")
 _BEFORE = re.compile(r"\s*(?:export[^\S\r\n]+)?")
-_COMMENTS = re.compile(r"[^\S\r\n]*#")
+_COMMENTS = re.compile(r"(?<![^\S\r\n])[^\S\r\n]*#")
 """Where one may begin."""
 
 
@@ -70,12 +71,13 @@ def _before(part: str) -> str:
 
 
 def _comment(part: str) -> str:
-    """What stands behind a value: without it the same is read."""
-    whole = _read(part)
-    for begin in _COMMENTS.finditer(part):
-        if _read(part[: begin.start()]) == whole:
-            return " " * (not begin[0][0].isspace()) + part[begin.start() :].rstrip("\r\n")
-    return ""
+    """What stands behind a value: without it the same is read, and without more of the line something else."""
+    whole, begins = _read(part), list(_COMMENTS.finditer(part))
+    at = bisect_left(begins, True, key=lambda begin: _read(part[: begin.start()]) == whole)
+    if at == len(begins):
+        return ""
+    begin = begins[at]
+    return " " * (not begin[0][0].isspace()) + part[begin.start() :].rstrip("\r\n")
 
 
 def _read(part: str) -> Sequence[tuple[str | None, str | None]]:

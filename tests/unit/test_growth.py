@@ -22,6 +22,7 @@ from adapters.discord import text as discord_text
 from adapters.slack import rendering
 from adapters.slack import text as slack_text
 from bot import redaction
+from bot.app.files import changed
 from bot.commands import parser, policy, urls
 from bot.commands.verbs import CATALOGUE
 from bot.domain import text as domain_text
@@ -170,6 +171,7 @@ FED: Mapping[str, Callable[[str], object]] = {
     "text.printable": domain_text.printable,
     "text.printable_line": domain_text.printable_line,
     "text.read_json": lambda text: domain_text.read_json(json.dumps([text])),
+    "a line of .env": lambda text: changed(f"A='{text}' # {text}", {"A": "b"}),
     "a packet": lambda text: protocol.decode(protocol.encode(Chat("m", 0, True, text))),
     "what is sent": sent,
     "what is received": received,
