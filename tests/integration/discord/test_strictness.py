@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from bot.tasks import cancel_and_wait
+from bot.testing.virtual_time import run_virtual
 from tests.cluster.discord import ShardedDiscord
 from tests.integration.discord.fake import FakeDiscord, open_fake
 from tests.integration.discord.fake.limits import Limits, Stalls
@@ -118,13 +119,18 @@ async def test_an_interaction_is_over_after_its_time() -> None:
     assert answered(rest, f"/webhooks/{BOT}/new", content="Hi") == 200
 
 
-async def test_sessions_of_a_day_are_used_up_and_count_anew() -> None:
-    rest = FakeRest(sessions_left=2, sessions_reset_ms=50)
-    assert [rest.take_session() for _ in range(3)] == [True, True, False]
+def test_sessions_of_a_day_are_used_up_and_count_anew() -> None:
+    async def story() -> None:
+        rest = FakeRest(sessions_left=2, sessions_reset_ms=60_000)
+        assert [rest.take_session() for _ in range(3)] == [True, True, False]
 
-    await asyncio.sleep(0.06)
+        await asyncio.sleep(59)
+        assert not rest.take_session()
 
-    assert rest.take_session()
+        await asyncio.sleep(1.1)
+        assert rest.take_session()
+
+    run_virtual(story())
 
 
 def taken(limits: Limits) -> int:
@@ -138,6 +144,10 @@ async def test_fifty_calls_a_second_and_what_came_in_a_stall() -> None:
     stood_still = Limits()
     stood_still.stalls.seen.append((asyncio.get_running_loop().time(), 0.5))
     assert taken(stood_still) == 75
+
+    long_ago = Limits()
+    long_ago.stalls.seen.append((asyncio.get_running_loop().time() - 1.01, 0.5))
+    assert taken(long_ago) == 50
 
 
 async def test_a_stand_in_that_stands_still_knows() -> None:

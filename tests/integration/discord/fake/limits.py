@@ -67,7 +67,7 @@ class Stalls:
                 self.seen.append((loop.time(), late))
 
     def within(self, seconds: float) -> float:
-        """How much of the last seconds, and of a stall that reaches into them."""
+        """How long the stalls were that ended in the last seconds, each in full: all that came during one is read at its end."""
         since = asyncio.get_running_loop().time() - seconds
         return sum(late for ended, late in self.seen if ended >= since)
 
