@@ -278,7 +278,7 @@ def new_metrics() -> Metrics:
         leases_lost=made.counter("leases_lost", "Times that this process could not renew its lease in time"),
         takeover=made.seconds(
             "takeover",
-            "From claiming a session that was live elsewhere to its being live here; up to 5 s of a lease came before",
+            "From claiming a session that was live elsewhere to its being live here; up to 4.5 s of a lease came before",
             buckets=START_BUCKETS,
         ),
         store_retries=made.counter("store_retries", "Transactions that were run again, by why", "sqlstate"),
