@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
@@ -53,6 +53,9 @@ ON_LOSS = Patience(4.0, 4.0)
 STUCK_RUNS, STUCK_WITHIN = 3, 900.0
 """So many runs of a session for which the storage was too slow, within so many seconds, are its last."""
 
+FAILING_KEPT = 1_000
+"""Sessions of which is remembered that their runs failed."""
+
 GIVEN_AWAY_FOR = 10.0
 """Seconds for which a worker does not claim what it gave away."""
 
@@ -85,8 +88,7 @@ class Worker:
         self._alone = alone
         self._runs: dict[str, SessionRunner] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._failures: dict[str, int] = {}
-        self._stuck: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=STUCK_RUNS))  # when runs were
+        self._failures: dict[str, _Failures] = {}  # by session, the latest last
         self._wakeup = asyncio.Event()
         self._forgot = asyncio.Event()
         self._releasing: set[str] = set()  # sessions whose run is over, and which are held until another may begin
@@ -254,7 +256,8 @@ class Worker:
     def _is_stuck(self, session_id: str) -> bool:
         """Whether run after run of it waited for what the storage never comes to the end of."""
         since = asyncio.get_running_loop().time() - STUCK_WITHIN
-        return sum(moment > since for moment in self._stuck.get(session_id, ())) == STUCK_RUNS
+        failures = self._failures.get(session_id)
+        return failures is not None and sum(moment > since for moment in failures.slow) == STUCK_RUNS
 
     def _not_ours(self) -> Collection[str]:
         """Sessions that were given away a moment ago."""
@@ -268,17 +271,14 @@ class Worker:
         try:
             await run.run()
             self._failures.pop(lease.session_id, None)
-            self._stuck.pop(lease.session_id, None)
         except Exception as error:
             failed = not _is_the_storages(error)
-            if _is_too_slow(error):
-                self._stuck[lease.session_id].append(asyncio.get_running_loop().time())
             if failed:
                 log.exception("a run failed", session=lease.session_id)
             else:
                 reason = _reason(error)
                 log.warning("a run begins anew: the database was away", session=lease.session_id, reason=reason)
-            failures = self._failures[lease.session_id] = self._failures.get(lease.session_id, 0) + 1
+            failures = self._failed(lease.session_id, error)
             pause = min(RETRY_FIRST * 2 ** (failures - 1), RETRY_MOST)
         finally:
             self._releasing.add(lease.session_id)
@@ -286,6 +286,16 @@ class Worker:
         await rest(self._left, pause)
         await self._release(lease, failed=failed)
         self._wakeup.set()
+
+    def _failed(self, session_id: str, error: Exception) -> int:
+        """How many runs of it have failed here in a row."""
+        failures = self._failures[session_id] = self._failures.pop(session_id, _Failures())
+        for forgotten in list(self._failures)[:-FAILING_KEPT]:  # they may have gone on elsewhere
+            del self._failures[forgotten]
+        if _is_too_slow(error):
+            failures.slow.append(asyncio.get_running_loop().time())
+        failures.in_a_row += 1
+        return failures.in_a_row
 
     async def _release(self, lease: Lease, *, failed: bool) -> None:
         """While this worker lives nobody else can take what it holds; a worker that leaves is gone soon."""
@@ -327,6 +337,14 @@ class Worker:
                 while self._unended(runs):
                     self._forgot.clear()
                     await self._forgot.wait()
+
+
+@dataclass(slots=True)
+class _Failures:
+    """Of one session's runs here. `slow`: when the storage was too slow for the last of them, in the loop's time."""
+
+    in_a_row: int = 0
+    slow: deque[float] = field(default_factory=lambda: deque(maxlen=STUCK_RUNS))
 
 
 def _is_the_storages(error: Exception) -> bool:

@@ -165,6 +165,14 @@ async def test_who_is_back_first_takes_nothing_from_who_follows(stack: Stack) ->
         assert (late.worker.hosted, first.worker.hosted, Counted.left) == (len(CHANNELS), 0, 0)
 
 
+async def taken_over(stack: Stack, other: Store) -> None:
+    """Once the lease is over another process has the session, which it does not run."""
+    await asyncio.sleep(LEASE.total_seconds() + 1)
+    workers = SqlStorage(other, stack.clock).workers
+    await workers.enlist("other", ProcessProfile(), lasts=timedelta(hours=1))
+    assert len(await workers.claim("other", room=1)) == 1
+
+
 class StandingStill(CuttableStore):
     """A process that stands still as it writes down that it posts: it hears of that commit when another has its session."""
 
@@ -196,10 +204,7 @@ async def test_who_stood_still_before_a_post_does_not_make_it(stack: Stack) -> N
         store.still = True
         await stack.room.say("Repeat after me: not twice.", stack.room.thread)
         await stack.until(lambda: len(stack.spoken) == 1)
-        await asyncio.sleep(LEASE.total_seconds() + 1)
-        workers = SqlStorage(other, stack.clock).workers
-        await workers.enlist("other", ProcessProfile(), lasts=timedelta(hours=1))
-        assert len(await workers.claim("other", room=1)) == 1
+        await taken_over(stack, other)
         await asyncio.sleep(2 * AWAY_S)
         assert [line.text for line in stack.room.lines if "not twice." in line.text] == []
         store.still = False
@@ -239,10 +244,7 @@ async def test_who_renewed_late_before_a_post_does_not_make_it(stack: Stack) -> 
         RenewingLate.renewed.clear()
         await stack.room.say("Repeat after me: not twice.", stack.room.thread)
         await stack.until(lambda: len(stack.spoken) == 1)
-        await asyncio.sleep(LEASE.total_seconds() + 1)
-        workers = SqlStorage(other, stack.clock).workers
-        await workers.enlist("other", ProcessProfile(), lasts=timedelta(hours=1))
-        assert len(await workers.claim("other", room=1)) == 1
+        await taken_over(stack, other)
         RenewingLate.back.set()
         await asyncio.sleep(2 * AWAY_S)
         assert RenewingLate.renewed.is_set()
