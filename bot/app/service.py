@@ -214,7 +214,7 @@ class Service:
         platform = self._platforms.get(to.place.platform)
         try:
             if platform:
-                await platform.reply(to, Reply(sentence))
+                await platform.reply(to, Reply(sentence, private=True))
         except PlatformError as error:
             log.warning("an admin could not be told of a refused key", reason=error.detail)
 

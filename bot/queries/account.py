@@ -19,7 +19,7 @@ async def show(request: Query) -> Reply:
         state = await accounts.explained(request.place, error)
     else:
         state = f"{name} accepts it."
-    return Reply(f"This workspace uses its own {name} account, by the key {own.hint}{by}. {state}")
+    return Reply(f"This workspace uses its own {name} account, by the key {own.hint}{by}. {state}", private=True)
 
 
 async def key(request: Query) -> Reply:
@@ -33,7 +33,8 @@ async def key(request: Query) -> Reply:
         raise Declined(not_kept(name, error), error.detail) from error
     return Reply(
         f"Kept, encrypted: from now on this workspace uses its own {name} account, by the key {own.hint}. Sessions that run end as they "
-        "began."
+        "began.",
+        private=True,
     )
 
 

@@ -34,7 +34,8 @@ async def show(request: Query) -> Reply:
         await _credit(request),
         await _moderated(request, since),
     ]
-    return Reply("\n".join(filter(None, lines)), file=await _picture(used, since.date(), days) if used else None)
+    picture = await _picture(used, since.date(), days) if used else None
+    return Reply("\n".join(filter(None, lines)), file=picture, private=True)
 
 
 async def _picture(used: Sequence[UsedMinutes], first: date, days: int) -> File:
