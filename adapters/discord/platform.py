@@ -9,15 +9,13 @@ import structlog
 from discord.http import HTTPClient, Route
 
 from adapters.discord import command_sync, voice, voice_support
+from adapters.discord.backfill import LOOK_AGAIN_FIRST, Backfill, Payload
 from adapters.discord.client import BAD_TOKEN, Rest
 from adapters.discord.command_sync import CommandSync
 from adapters.discord.commands import CommandMentions
 from adapters.discord.conversations import (
-    LOOK_AGAIN_FIRST,
     PLATFORM,
-    Backfill,
     Conversations,
-    Payload,
     Places,
     is_direct,
     server,

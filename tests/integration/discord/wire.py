@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from adapters.discord import command_sync
-from adapters.discord.conversations import LOOK_AGAIN_FIRST
+from adapters.discord.backfill import LOOK_AGAIN_FIRST
 from adapters.discord.gateway import AvatarClient
 from adapters.discord.platform import DiscordPlatform
 from adapters.discord.settings import DiscordSettings

@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from adapters.discord.backfill import HELD_S, LOOK_AGAIN_FIRST, Backfill, Payload
 from adapters.discord.client import Rest
-from adapters.discord.conversations import HELD_S, LOOK_AGAIN_FIRST, Backfill, Payload
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import PlaceGone, PlatformError, StoreUnavailable
 from bot.tasks import cancel_and_wait
